@@ -1,0 +1,29 @@
+using ModelGateway.Serving.Models;
+using ModelGateway.Serving.Runtime;
+
+namespace ModelGateway.Serving.Inference;
+
+/// <summary>The answer of one prediction. It owns its outputs: dispose it when they are written.</summary>
+/// <param name="servable">The version that answered.</param>
+/// <param name="outputs">The outputs asked for, in that order.</param>
+/// <param name="timings">Where the time went.</param>
+public sealed class PredictResponse(ServableId servable, IReadOnlyList<OutputValue> outputs, PredictTimings timings) : IDisposable
+{
+    /// <summary>The version that answered.</summary>
+    public ServableId Servable { get; } = servable;
+
+    /// <summary>The outputs asked for, in that order.</summary>
+    public IReadOnlyList<OutputValue> Outputs { get; } = outputs;
+
+    /// <summary>Where the time went.</summary>
+    public PredictTimings Timings { get; } = timings;
+
+    /// <summary>Gives the outputs back.</summary>
+    public void Dispose()
+    {
+        foreach (OutputValue output in Outputs)
+        {
+            output.Dispose();
+        }
+    }
+}

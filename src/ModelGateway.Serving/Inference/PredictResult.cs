@@ -1,0 +1,31 @@
+using System.Diagnostics.CodeAnalysis;
+using ModelGateway.Serving.Models;
+
+namespace ModelGateway.Serving.Inference;
+
+/// <summary>Either a response, which the caller then owns, or an error.</summary>
+public readonly struct PredictResult
+{
+    private PredictResult(PredictResponse? response, PredictError? error)
+    {
+        Response = response;
+        Error = error;
+    }
+
+    /// <summary>The answer, or null.</summary>
+    public PredictResponse? Response { get; }
+
+    /// <summary>The refusal, or null.</summary>
+    public PredictError? Error { get; }
+
+    /// <summary>A prediction was made.</summary>
+    [MemberNotNullWhen(true, nameof(Response))]
+    [MemberNotNullWhen(false, nameof(Error))]
+    public bool IsSuccess => Response is not null;
+
+    /// <summary>A success.</summary>
+    public static PredictResult Success(PredictResponse response) => new(response, null);
+
+    /// <summary>A refusal.</summary>
+    public static PredictResult Failure(PredictError error) => new(null, error);
+}

@@ -1,0 +1,109 @@
+using ModelGateway.Serving.Models;
+using ModelGateway.Serving.Tensors;
+
+namespace ModelGateway.Serving.Inference;
+
+/// <summary>
+/// Holds a request against a model's signature: names, types, shapes, missing and repeated inputs, outputs asked for.
+/// ONNX Runtime does not notice a missing input, so nothing runs before this has found no fault.
+/// </summary>
+public static class RequestValidator
+{
+    /// <summary>Adds every fault to <paramref name="faults"/>; inputs named in <paramref name="faulty"/> were reported by the reader already.</summary>
+    public static void Validate(ModelSignature signature, PredictRequest request, FaultList faults, IReadOnlySet<string>? faulty = null)
+    {
+        CheckInputs(signature, request, faults, faulty);
+        CheckMissing(signature, request, faults, faulty);
+        CheckOutputs(signature, request, faults);
+    }
+
+    private static void CheckInputs(ModelSignature signature, PredictRequest request, FaultList faults, IReadOnlySet<string>? faulty)
+    {
+        for (int i = 0; i < request.Inputs.Count; i++)
+        {
+            (string name, Tensor tensor) = request.Inputs[i];
+            int index = signature.IndexOfInput(name);
+            if (index < 0)
+            {
+                faults.Add(name, UnknownInput(signature, name));
+            }
+            else if (IsRepeated(request.Inputs, i))
+            {
+                faults.Add(name, $"Input '{name}' is given more than once.");
+            }
+            else if (faulty?.Contains(name) != true)
+            {
+                CheckTensor(signature.Inputs[index], tensor, faults);
+            }
+        }
+    }
+
+    /// <summary>The sentence for an input that the model does not have.</summary>
+    public static string UnknownInput(ModelSignature signature, string name) =>
+        signature.Inputs.Count == 0
+            ? $"The model has no inputs, but '{name}' was given."
+            : $"The model has no input '{name}'.{NameSuggestion.For(name, signature.Inputs.Select(input => input.Name))} "
+              + $"Its inputs are {string.Join(", ", signature.Inputs.Select(input => $"'{input.Name}'"))}.";
+
+    private static bool IsRepeated(IReadOnlyList<NamedTensor> inputs, int index)
+    {
+        for (int i = 0; i < index; i++)
+        {
+            if (inputs[i].Name == inputs[index].Name)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static void CheckTensor(TensorSpec spec, Tensor tensor, FaultList faults)
+    {
+        if (tensor.Type == spec.Type && spec.Accepts(tensor.Shape))
+        {
+            return;
+        }
+
+        string expected = $"{spec.Type.Name()} {spec.FormatDimensions()}";
+        string got = $"{tensor.Type.Name()} {TensorShape.Format(tensor.Shape)}";
+        faults.Add(spec.Name, $"Input '{spec.Name}' expects {expected}, but got {got}.", expected, got);
+    }
+
+    private static void CheckMissing(ModelSignature signature, PredictRequest request, FaultList faults, IReadOnlySet<string>? faulty)
+    {
+        foreach (TensorSpec spec in signature.Inputs)
+        {
+            bool given = request.Inputs.Any(input => input.Name == spec.Name) || faulty?.Contains(spec.Name) == true;
+            if (!given && !spec.Optional)
+            {
+                string expected = $"{spec.Type.Name()} {spec.FormatDimensions()}";
+                faults.Add(spec.Name, $"Input '{spec.Name}' is missing; it expects {expected}.", expected, "nothing");
+            }
+        }
+    }
+
+    private static void CheckOutputs(ModelSignature signature, PredictRequest request, FaultList faults)
+    {
+        if (request.Outputs is null)
+        {
+            return;
+        }
+
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        foreach (string name in request.Outputs)
+        {
+            if (signature.IndexOfOutput(name) < 0)
+            {
+                faults.Add(
+                    name,
+                    $"The model has no output '{name}'.{NameSuggestion.For(name, signature.Outputs.Select(output => output.Name))} "
+                    + $"Its outputs are {string.Join(", ", signature.Outputs.Select(output => $"'{output.Name}'"))}.");
+            }
+            else if (!seen.Add(name))
+            {
+                faults.Add(name, $"Output '{name}' is asked for more than once.");
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+using System.Collections.Frozen;
+using ModelGateway.Serving.Models;
+
+namespace ModelGateway.Serving.Lifecycle;
+
+/// <summary>What the gateway knows at one moment: an immutable table, replaced as a whole on every change.</summary>
+public sealed class RepositoryView
+{
+    internal RepositoryView(IEnumerable<ModelView> models) =>
+        Models = models.ToFrozenDictionary(model => model.Name, StringComparer.Ordinal);
+
+    /// <summary>Every model seen in the repository, whatever its state.</summary>
+    public FrozenDictionary<string, ModelView> Models { get; }
+
+    /// <summary>Every version of every model, by name and then number.</summary>
+    public IEnumerable<VersionView> Versions =>
+        Models.Values.OrderBy(model => model.Name, StringComparer.Ordinal).SelectMany(model => model.Versions);
+}
+
+/// <summary>One model at one moment.</summary>
+public sealed class ModelView
+{
+    internal ModelView(string name, ModelConfig config, IReadOnlyList<VersionView> versions, string? reason)
+    {
+        Name = name;
+        Config = config;
+        Versions = versions;
+        Reason = reason;
+        Default = versions.LastOrDefault(version => version.State == ServableState.Ready);
+    }
+
+    /// <summary>The model's name.</summary>
+    public string Name { get; }
+
+    /// <summary>The configuration in force; the last good one where the file is faulty.</summary>
+    public ModelConfig Config { get; }
+
+    /// <summary>All known versions, ascending.</summary>
+    public IReadOnlyList<VersionView> Versions { get; }
+
+    /// <summary>What is wrong with the model as a whole (a faulty <c>model.yaml</c>), or null.</summary>
+    public string? Reason { get; }
+
+    /// <summary>The newest version that is Ready: who names no version gets this one. Null if there is none.</summary>
+    public VersionView? Default { get; }
+
+    /// <summary>The version of that number, or null.</summary>
+    public VersionView? Find(long version) => Versions.FirstOrDefault(candidate => candidate.Id.Version == version);
+}
+
+/// <summary>One version at one moment.</summary>
+/// <param name="Id">Model and version.</param>
+/// <param name="State">Its state.</param>
+/// <param name="Reason">Why it is Failed or waits, or null.</param>
+/// <param name="Servable">Present while Ready; take a handle from the manager before running it.</param>
+public sealed record VersionView(ServableId Id, ServableState State, string? Reason, Servable? Servable);

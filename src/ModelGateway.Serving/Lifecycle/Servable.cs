@@ -1,0 +1,106 @@
+using ModelGateway.Serving.Diagnostics;
+using ModelGateway.Serving.Models;
+using ModelGateway.Serving.Repository;
+using ModelGateway.Serving.Runtime;
+using ModelGateway.Serving.Scheduling;
+using ModelGateway.Serving.Tensors;
+
+namespace ModelGateway.Serving.Lifecycle;
+
+/// <summary>One loaded version of one model.</summary>
+/// <remarks>
+/// Lives as long as someone holds it: the manager holds it once, every request once through a <see cref="ServableHandle"/>.
+/// <c>_holders</c> counts them (Interlocked); at zero the session, the pool, the artifact and the metrics are disposed, in that
+/// order, and it never rises again. A session must not be disposed while a run is in flight: ONNX Runtime does not guard that.
+/// </remarks>
+public sealed class Servable
+{
+    private readonly IModelInstance _instance;
+    private readonly ModelArtifact _artifact;
+    private readonly Action<Servable> _unloaded;
+    private int _holders = 1;
+
+    internal Servable(ServableId id, ModelConfig config, ModelArtifact artifact, IModelInstance instance, InstancePool pool, ServableMetrics metrics, Action<Servable> unloaded)
+    {
+        Id = id;
+        Config = config;
+        Pool = pool;
+        Metrics = metrics;
+        _artifact = artifact;
+        _instance = instance;
+        _unloaded = unloaded;
+    }
+
+    /// <summary>Model and version.</summary>
+    public ServableId Id { get; }
+
+    /// <summary>The configuration it was loaded with.</summary>
+    public ModelConfig Config { get; }
+
+    /// <summary>Inputs and outputs.</summary>
+    public ModelSignature Signature => _instance.Signature;
+
+    /// <summary>What the file says of itself.</summary>
+    public ModelMetadata Metadata => _instance.Metadata;
+
+    /// <summary>The artifact's digest, lower-case hexadecimal SHA-256.</summary>
+    public string Digest => _artifact.Digest;
+
+    /// <summary>An estimate of the native memory held, in bytes.</summary>
+    public long MemoryEstimate => _instance.MemoryEstimate;
+
+    /// <summary>Per output, the class names from the configuration or from <c>labels.txt</c>.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<string>> ClassLabels { get; init; } = new Dictionary<string, IReadOnlyList<string>>();
+
+    /// <summary>
+    /// Inputs that ran without error while the version warmed up, for documentation; empty where none is known.
+    /// Not pooled and never disposed: it lives as long as the servable.
+    /// </summary>
+    public IReadOnlyList<NamedTensor> Example { get; init; } = [];
+
+    /// <summary>From the start of fetching until Ready.</summary>
+    public TimeSpan LoadTime { get; internal set; }
+
+    /// <summary>When it became Ready.</summary>
+    public DateTimeOffset ReadyAt { get; internal set; }
+
+    /// <summary>The running totals.</summary>
+    public ServableStatistics Statistics { get; } = new();
+
+    /// <summary>The metric series.</summary>
+    public ServableMetrics Metrics { get; }
+
+    /// <summary>The requests that may run at a time.</summary>
+    public InstancePool Pool { get; }
+
+    /// <summary>Takes a handle unless the servable is already being disposed.</summary>
+    internal ServableHandle? TryAcquire()
+    {
+        int holders = Volatile.Read(ref _holders);
+        while (holders > 0)
+        {
+            int seen = Interlocked.CompareExchange(ref _holders, holders + 1, holders);
+            if (seen == holders)
+            {
+                return new ServableHandle(this);
+            }
+
+            holders = seen;
+        }
+
+        return null;
+    }
+
+    /// <summary>One holder less; the last one out disposes.</summary>
+    internal void Release()
+    {
+        if (Interlocked.Decrement(ref _holders) == 0)
+        {
+            _instance.Dispose();
+            Pool.Dispose();
+            _artifact.Dispose();
+            Metrics.Dispose();
+            _unloaded(this);
+        }
+    }
+}

@@ -1,0 +1,38 @@
+namespace ModelGateway.Serving.Models;
+
+/// <summary>Collects the faults of one request, up to a bound: a hostile body must not buy a long answer.</summary>
+public sealed class FaultList
+{
+    /// <summary>Faults kept; further ones are only counted.</summary>
+    public const int Capacity = 32;
+
+    private readonly List<RequestFault> _faults = [];
+    private int _dropped;
+
+    /// <summary>No fault so far.</summary>
+    public bool IsEmpty => _faults.Count == 0;
+
+    /// <summary>Faults kept so far.</summary>
+    public IReadOnlyList<RequestFault> Faults => _faults;
+
+    /// <summary>Adds a fault.</summary>
+    public void Add(string? target, string message, string? expected = null, string? got = null)
+    {
+        if (_faults.Count < Capacity)
+        {
+            _faults.Add(new RequestFault(target, message) { Expected = expected, Got = got });
+        }
+        else
+        {
+            _dropped++;
+        }
+    }
+
+    /// <summary>The faults as one error.</summary>
+    public PredictError ToError()
+    {
+        string message = _faults.Count == 1 ? _faults[0].Message : string.Join(" ", _faults.Select(fault => fault.Message));
+        string more = _dropped == 0 ? "" : $" And {_dropped} more.";
+        return new PredictError(PredictErrorKind.InvalidRequest, message + more) { Faults = [.. _faults] };
+    }
+}

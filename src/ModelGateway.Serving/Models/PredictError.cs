@@ -1,0 +1,47 @@
+namespace ModelGateway.Serving.Models;
+
+/// <summary>Why there is no prediction; each protocol has its own spelling of these.</summary>
+public enum PredictErrorKind
+{
+    /// <summary>The request does not fit the protocol or the model's signature.</summary>
+    InvalidRequest,
+
+    /// <summary>No model of that name.</summary>
+    UnknownModel,
+
+    /// <summary>The model has no such version or label.</summary>
+    UnknownVersion,
+
+    /// <summary>The version is known but not ready: still loading, unloaded, or failed.</summary>
+    NotReady,
+
+    /// <summary>The body is larger than allowed.</summary>
+    TooLarge,
+
+    /// <summary>The model's queue is full.</summary>
+    QueueFull,
+
+    /// <summary>The deadline passed in the queue or during the run.</summary>
+    DeadlineExceeded,
+
+    /// <summary>The caller left.</summary>
+    Cancelled,
+
+    /// <summary>ONNX Runtime refused the input while running the graph.</summary>
+    ModelRefused,
+
+    /// <summary>ONNX Runtime failed for a reason of its own.</summary>
+    RunFailed,
+}
+
+/// <summary>A refusal as a value: cheap to make, complete enough to act on, never holding the input's values.</summary>
+/// <param name="Kind">What went wrong.</param>
+/// <param name="Message">One sentence for people.</param>
+public sealed record PredictError(PredictErrorKind Kind, string Message)
+{
+    /// <summary>Every fault found in the request, in the order found; empty unless the request is at fault.</summary>
+    public IReadOnlyList<RequestFault> Faults { get; init; } = [];
+
+    /// <summary>When trying again makes sense; null where it does not.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+}

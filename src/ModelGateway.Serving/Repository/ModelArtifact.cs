@@ -1,0 +1,40 @@
+namespace ModelGateway.Serving.Repository;
+
+/// <summary>The files of one version in a local folder that nobody else writes to. Disposing it removes the folder.</summary>
+/// <param name="directory">The folder; external data files lie beside the model as in the repository.</param>
+/// <param name="digest">SHA-256 over the names and contents of all its files, lower-case hexadecimal.</param>
+/// <param name="sizeBytes">The sum of all file sizes.</param>
+public sealed class ModelArtifact(string directory, string digest, long sizeBytes) : IDisposable
+{
+    /// <summary>The file that holds the graph.</summary>
+    public const string ModelFileName = "model.onnx";
+
+    /// <summary>Where the files lie.</summary>
+    public string Directory { get; } = directory;
+
+    /// <summary>SHA-256 over the names and contents of all files, lower-case hexadecimal.</summary>
+    public string Digest { get; } = digest;
+
+    /// <summary>The sum of all file sizes.</summary>
+    public long SizeBytes { get; } = sizeBytes;
+
+    /// <summary>The full path of the ONNX file.</summary>
+    public string ModelFile => Path.Combine(Directory, ModelFileName);
+
+    /// <summary>Removes the local copy; a folder that is gone already is no error.</summary>
+    public void Dispose()
+    {
+        try
+        {
+            System.IO.Directory.Delete(Directory, recursive: true);
+        }
+        catch (IOException)
+        {
+            // The next start clears what is left of a cache folder; a leftover must not fail the unload.
+        }
+        catch (UnauthorizedAccessException)
+        {
+            // As above.
+        }
+    }
+}

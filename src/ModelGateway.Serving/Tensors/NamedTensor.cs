@@ -1,0 +1,6 @@
+namespace ModelGateway.Serving.Tensors;
+
+/// <summary>A tensor and the input or output it is for.</summary>
+/// <param name="Name">The name in the ONNX graph.</param>
+/// <param name="Tensor">The data; owned by whoever holds the list this stands in.</param>
+public readonly record struct NamedTensor(string Name, Tensor Tensor);
