@@ -69,6 +69,9 @@ public sealed class ServingMetrics
 
     internal Gauge RepositoryLastScan { get; }
 
+    internal Gauge.Child ModelVersions<TState>(TState state)
+        where TState : struct, Enum => ModelsByState.WithLabels(Enum.GetName(state)!.ToLowerInvariant());
+
     /// <summary>The series of one version, resolved once so that a request touches no dictionary.</summary>
     public ServableMetrics ForServable(string model, long version) => new(this, model, version);
 

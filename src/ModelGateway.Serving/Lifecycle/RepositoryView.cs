@@ -20,13 +20,14 @@ public sealed class RepositoryView
 /// <summary>One model at one moment.</summary>
 public sealed class ModelView
 {
-    internal ModelView(string name, ModelConfig config, IReadOnlyList<VersionView> versions, string? reason)
+    internal ModelView(string name, ModelConfig config, IReadOnlyList<VersionView> versions, string? reason, bool isBusy)
     {
+        IsBusy = isBusy;
         Name = name;
         Config = config;
         Versions = versions;
         Reason = reason;
-        Default = versions.LastOrDefault(version => version.State == ServableState.Ready);
+        Default = versions.LastOrDefault(version => version.Servable is not null);
     }
 
     /// <summary>The model's name.</summary>
@@ -41,8 +42,14 @@ public sealed class ModelView
     /// <summary>What is wrong with the model as a whole (a faulty <c>model.yaml</c>), or null.</summary>
     public string? Reason { get; }
 
+    /// <summary>A version of it is being loaded or loaded anew.</summary>
+    public bool IsBusy { get; }
+
     /// <summary>The newest version that is Ready: who names no version gets this one. Null if there is none.</summary>
     public VersionView? Default { get; }
+
+    /// <summary>The highest version number known, whatever its state, or null.</summary>
+    public VersionView? Newest => Versions.Count > 0 ? Versions[^1] : null;
 
     /// <summary>The version of that number, or null.</summary>
     public VersionView? Find(long version) => Versions.FirstOrDefault(candidate => candidate.Id.Version == version);

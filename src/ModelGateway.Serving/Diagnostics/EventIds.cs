@@ -1,0 +1,19 @@
+namespace ModelGateway.Serving.Diagnostics;
+
+/// <summary>The ids of the core's log events; a number is never used again for something else.</summary>
+internal static class EventIds
+{
+    public const int RuntimeMessage = 1000;
+    public const int RepositoryUnreadable = 1100;
+    public const int RepositoryReadable = 1101;
+    public const int NamePassedOver = 1102;
+    public const int ConfigFaulty = 1103;
+    public const int WatcherFailed = 1104;
+    public const int VersionReady = 1200;
+    public const int VersionFailed = 1201;
+    public const int VersionUnloaded = 1202;
+    public const int VersionDraining = 1203;
+    public const int VersionRetried = 1204;
+    public const int WarmupSkipped = 1205;
+    public const int RunFailed = 1300;
+}

@@ -1,0 +1,87 @@
+using Microsoft.Extensions.Logging;
+using ModelGateway.Serving.Diagnostics;
+using ModelGateway.Serving.Lifecycle;
+using ModelGateway.Serving.Models;
+using ModelGateway.Serving.Runtime;
+using ModelGateway.Serving.Scheduling;
+
+namespace ModelGateway.Serving.Inference;
+
+/// <summary>The one data plane: every protocol ends here.</summary>
+/// <remarks>
+/// The way of a request, whatever its protocol:
+/// <code>
+/// 1  the model is looked up (no handle taken: an unknown one is refused before the body is read), then the body is read, bounded and pooled
+/// 2  ServableManager.TryAcquire: a handle keeps the version alive
+/// 3  the protocol's reader: body and signature become a PredictRequest, or all faults at once
+/// 4  PredictAsync: an instance is rented (bounded queue, deadline), run on this thread, given back
+/// 5  the protocol's writer
+/// 6  response, request, handle, body are given back by using, in that order
+/// </code>
+/// </remarks>
+public sealed partial class Predictor(ServingOptions options, TimeProvider time, ILogger<Predictor> logger)
+{
+    /// <summary>Predicts. The request must have passed <see cref="RequestValidator"/> against the servable's signature.</summary>
+    /// <param name="servable">Held by a handle of the caller's until the response is written.</param>
+    /// <param name="request">Stays the caller's.</param>
+    /// <param name="cancellationToken">The caller's: it leaves the queue, or the run is stopped.</param>
+    /// <returns>A response that the caller owns, or why there is none.</returns>
+    public async ValueTask<PredictResult> PredictAsync(Servable servable, PredictRequest request, CancellationToken cancellationToken)
+    {
+        long started = time.GetTimestamp();
+        TimeSpan limit = servable.Config.Limits.Timeout ?? options.PredictTimeout;
+        TimeSpan patience = request.Timeout is { } wanted && wanted < limit ? wanted : limit;
+        try
+        {
+            LeaseResult rented = await servable.Pool.RentAsync(patience, cancellationToken);
+            if (!rented.IsGranted)
+            {
+                return PredictResult.Failure(rented.Error);
+            }
+
+            using InstanceLease lease = rented.Lease;
+            TimeSpan waited = time.GetElapsedTime(started);
+            return Run(servable, lease.Instance, request, waited, patience - waited, cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return PredictResult.Failure(new PredictError(PredictErrorKind.Cancelled, "The caller left before the prediction was made."));
+        }
+    }
+
+    private PredictResult Run(Servable servable, IModelInstance instance, PredictRequest request, TimeSpan waited, TimeSpan left, CancellationToken cancellationToken)
+    {
+        if (left <= TimeSpan.Zero)
+        {
+            return PredictResult.Failure(DeadlineExceeded());
+        }
+
+        long started = time.GetTimestamp();
+        using CancellationTokenSource deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(left);
+        try
+        {
+            IReadOnlyList<OutputValue> outputs = instance.Run(request.Inputs, request.Outputs, deadline.Token);
+            return PredictResult.Success(new PredictResponse(servable.Id, outputs, new PredictTimings(waited, time.GetElapsedTime(started))));
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return PredictResult.Failure(DeadlineExceeded());
+        }
+        catch (ModelRunException exception)
+        {
+            Log.RunFailed(logger, exception.InputAtFault ? LogLevel.Debug : LogLevel.Error, servable.Id, exception.Message);
+            return PredictResult.Failure(exception.InputAtFault
+                ? new PredictError(PredictErrorKind.ModelRefused, $"The model cannot run on this input: {exception.Message}")
+                : new PredictError(PredictErrorKind.RunFailed, $"The run failed: {exception.Message}"));
+        }
+    }
+
+    private static PredictError DeadlineExceeded() => new(PredictErrorKind.DeadlineExceeded, "The prediction was not made before the deadline.");
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = EventIds.RunFailed, Message = "A run of {Servable} failed: {Reason}")]
+        public static partial void RunFailed(ILogger logger, LogLevel level, ServableId servable, string reason);
+    }
+}

@@ -1,0 +1,107 @@
+using Microsoft.Extensions.Logging;
+using ModelGateway.Serving.Diagnostics;
+using ModelGateway.Serving.Models;
+using ModelGateway.Serving.Repository;
+using ModelGateway.Serving.Runtime;
+using ModelGateway.Serving.Scheduling;
+using ModelGateway.Serving.Tensors;
+
+namespace ModelGateway.Serving.Lifecycle;
+
+/// <summary>Brings one version from the repository to Ready: fetch, check, load, warm up. Runs on a loader thread.</summary>
+internal sealed partial class ServableLoader(
+    IObjectStore store, ArtifactCache artifacts, IModelRuntime runtime, ServingMetrics metrics, ServingOptions options, TimeProvider time, ILogger<ServableManager> logger)
+{
+    /// <summary>Loads a version; the caller owns the one reference that the servable starts with.</summary>
+    /// <param name="id">Model and version.</param>
+    /// <param name="listing">The files.</param>
+    /// <param name="config">The configuration to load with.</param>
+    /// <param name="enter">Told of every state on the way.</param>
+    /// <param name="unloaded">Told when the servable is gone from memory.</param>
+    /// <param name="cancellationToken">Calls the load off.</param>
+    public Servable Load(
+        ServableId id, VersionListing listing, ModelConfig config, Action<ServableState> enter, Action<Servable> unloaded, CancellationToken cancellationToken)
+    {
+        long started = time.GetTimestamp();
+        enter(ServableState.Fetching);
+
+        // A loader thread may block: it answers nobody.
+        ModelArtifact artifact = artifacts.FetchAsync(store, listing, cancellationToken).GetAwaiter().GetResult();
+        IModelInstance? instance = null;
+        try
+        {
+            enter(ServableState.Verifying);
+            string[] labels = ReadLabels(artifact);
+            enter(ServableState.Loading);
+            instance = runtime.Load(artifact, config, cancellationToken);
+            CheckAgainst(instance.Signature, config);
+            enter(ServableState.Warming);
+            IReadOnlyList<NamedTensor> example = Warmup.Run(instance, config, reason => Log.WarmupSkipped(logger, id, reason), cancellationToken);
+            return Create(id, config, artifact, instance, unloaded, started, labels, example);
+        }
+        catch
+        {
+            instance?.Dispose();
+            artifact.Dispose();
+            throw;
+        }
+    }
+
+    private Servable Create(
+        ServableId id, ModelConfig config, ModelArtifact artifact, IModelInstance instance, Action<Servable> unloaded, long started, string[] labels, IReadOnlyList<NamedTensor> example)
+    {
+        ServableMetrics series = metrics.ForServable(id.Model, id.Version);
+        int concurrency = config.Instances ?? Environment.ProcessorCount;
+        var pool = new InstancePool(instance, concurrency, config.Limits.QueueLength ?? options.QueueLength, series);
+        var servable = new Servable(id, config, artifact, instance, pool, series, unloaded)
+        {
+            ClassLabels = MergeLabels(instance.Signature, config, labels),
+            Example = example,
+            LoadTime = time.GetElapsedTime(started),
+            ReadyAt = time.GetUtcNow(),
+        };
+        series.SetLoaded(concurrency, instance.MemoryEstimate, servable.LoadTime);
+        return servable;
+    }
+
+    private static void CheckAgainst(ModelSignature signature, ModelConfig config)
+    {
+        foreach (string output in config.ClassLabels.Keys.Where(output => signature.IndexOfOutput(output) < 0))
+        {
+            throw new ModelLoadException(
+                $"model.yaml: class_labels names an output '{output}' that the model does not have."
+                + NameSuggestion.For(output, signature.Outputs.Select(spec => spec.Name)));
+        }
+    }
+
+    private static string[] ReadLabels(ModelArtifact artifact)
+    {
+        string path = Path.Combine(artifact.Directory, "labels.txt");
+        return File.Exists(path) ? [.. File.ReadLines(path).Select(line => line.Trim()).Where(line => line.Length > 0)] : [];
+    }
+
+    // labels.txt names no output: it is for those whose last dimension is as long as the list, or free.
+    private static Dictionary<string, IReadOnlyList<string>> MergeLabels(ModelSignature signature, ModelConfig config, string[] labels)
+    {
+        var merged = new Dictionary<string, IReadOnlyList<string>>(config.ClassLabels, StringComparer.Ordinal);
+        if (labels.Length > 0)
+        {
+            foreach (OutputSpec output in signature.Outputs.Where(output => output is { Kind: OutputKind.Tensor, Values.Dimensions.Length: > 0 }))
+            {
+                long last = output.Values.Dimensions![^1];
+                if (last == labels.Length || last < 0)
+                {
+                    merged.TryAdd(output.Name, labels);
+                }
+            }
+        }
+
+        return merged;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = EventIds.WarmupSkipped, Level = LogLevel.Information, Message = "{Servable} was not warmed up: {Reason} Give it warmup inputs in its model.yaml")]
+        public static partial void WarmupSkipped(ILogger logger, ServableId servable, string reason);
+    }
+}

@@ -1,0 +1,280 @@
+using System.Diagnostics.CodeAnalysis;
+using ModelGateway.Serving.Models;
+using ModelGateway.Serving.Repository;
+using ModelGateway.Serving.Runtime;
+
+namespace ModelGateway.Serving.Lifecycle;
+
+/// <summary>The manager's bookkeeping: from listings to slots, from plans to loads and drains. Everything here that takes a slot runs under <c>_gate</c>.</summary>
+public sealed partial class ServableManager
+{
+    private void Take(ModelListing listing)
+    {
+        ModelSlot slot = _models.GetOrAdd(listing.Name, static name => new ModelSlot(name));
+        slot.IsListed = true;
+        if (!slot.IsConfigRead || slot.ConfigText != listing.ConfigText)
+        {
+            slot.IsConfigRead = true;
+            slot.ConfigText = listing.ConfigText;
+            slot.ConfigOverride = null;
+            ApplyConfig(slot, listing.ConfigText);
+        }
+
+        foreach (VersionListing found in listing.Versions)
+        {
+            if (!slot.Versions.TryGetValue(found.Version, out VersionSlot? version))
+            {
+                version = new VersionSlot(new ServableId(slot.Name, found.Version));
+                slot.Versions.Add(found.Version, version);
+                _metrics.ModelVersions(version.State).Inc();
+            }
+
+            version.Listing = found;
+        }
+
+        ForgetFiles(slot, [.. listing.Versions.Select(version => version.Version)]);
+    }
+
+    private static void ForgetFiles(ModelSlot slot, HashSet<long> present)
+    {
+        foreach (VersionSlot version in slot.Versions.Values.Where(version => !present.Contains(version.Id.Version)))
+        {
+            version.Listing = null;
+            version.Loading?.Cancel();
+        }
+    }
+
+    private void ApplyConfig(ModelSlot slot, string? text)
+    {
+        string? faults = ReadConfig(text, out ModelConfig? config);
+        if (faults is null)
+        {
+            slot.Config = config!;
+            slot.ConfigFault = null;
+            slot.ConfigMissing = false;
+            return;
+        }
+
+        slot.ConfigMissing = slot.Versions.Values.All(version => version.Ready is null);
+        slot.ConfigFault = $"model.yaml is faulty: {faults}";
+        _metrics.ConfigFailures.Inc();
+        Log.ConfigFaulty(_logger, slot.Name, faults);
+    }
+
+    private static string? ReadConfig(string? text, out ModelConfig? config)
+    {
+        config = ModelConfig.Default;
+        return text is null ? null : null;
+    }
+
+    /// <summary>Asks the planner and starts what it says.</summary>
+    private void Advance(ModelSlot slot)
+    {
+        DateTimeOffset now = _time.GetUtcNow();
+        List<VersionFacts> facts = [.. slot.Versions.Values.Select(version => new VersionFacts(
+            version.Id.Version,
+            version.Listing is { WaitReason: null } && !slot.ConfigMissing && now >= version.RetryAt,
+            slot.KeyOf(version),
+            version.Ready is null ? null : version.ReadyKey,
+            version.FailedKey,
+            version.Loading is not null))];
+        LoadPlan plan = LoadPlanner.Plan(slot.Config.VersionPolicy, [.. slot.Config.Labels.Values], slot.UnloadedByOperator, slot.IsListed && slot.Versions.Values.Any(version => version.Listing is not null), facts);
+        foreach (long version in plan.Load)
+        {
+            StartLoad(slot, slot.Versions[version]);
+        }
+
+        List<Servable> drained = [.. plan.Unload.Select(version => StartDrain(slot.Versions[version]))];
+        Describe(slot, plan);
+        Prune(slot);
+        slot.Publish();
+
+        // After the view is published; a dispose must not run under the lock.
+        drained.ForEach(servable => ThreadPool.QueueUserWorkItem(static held => held.Release(), servable, preferLocal: false));
+    }
+
+    private void StartLoad(ModelSlot slot, VersionSlot version)
+    {
+        var cancellation = new CancellationTokenSource();
+        version.Loading = cancellation;
+        string key = slot.KeyOf(version);
+        ModelConfig config = slot.Config;
+        VersionListing listing = version.Listing!;
+        _loading++;
+        _threads.Enqueue(() => Load(slot, version, listing, config, key, cancellation));
+    }
+
+    private Servable StartDrain(VersionSlot version)
+    {
+        Servable servable = version.Ready!;
+        version.Ready = null;
+        version.ReadyKey = null;
+        Enter(version, ServableState.Draining, null);
+        Log.VersionDraining(_logger, version.Id);
+        return servable;
+    }
+
+    /// <summary>Says, for versions that rest, why they do.</summary>
+    private void Describe(ModelSlot slot, LoadPlan plan)
+    {
+        foreach (VersionSlot version in slot.Versions.Values.Where(version => version.Loading is null && version.Ready is null))
+        {
+            if (slot.ConfigMissing)
+            {
+                Enter(version, ServableState.Failed, slot.ConfigFault);
+            }
+            else if (version.State is ServableState.Discovered or ServableState.Unloaded or ServableState.Failed && version.FailedKey != slot.KeyOf(version))
+            {
+                string? wait = version.Listing?.WaitReason;
+                bool retries = version.RetryAt != default;
+                Enter(
+                    version,
+                    version.State == ServableState.Failed && !retries ? ServableState.Discovered : version.State,
+                    wait ?? (retries ? version.Reason : slot.UnloadedByOperator ? "It was unloaded by request."
+                        : plan.Desired.Contains(version.Id.Version) ? null : "The version policy does not select it."));
+            }
+        }
+    }
+
+    // A version without files and without a servable is history; so is a model without versions.
+    private void Prune(ModelSlot slot)
+    {
+        foreach (VersionSlot version in slot.Versions.Values.Where(version =>
+            version is { Listing: null, Ready: null, Loading: null } && version.State != ServableState.Draining).ToList())
+        {
+            slot.Versions.Remove(version.Id.Version);
+            _metrics.ModelVersions(version.State).Dec();
+        }
+
+        if (slot.Versions.Count == 0 && !slot.IsListed)
+        {
+            _models.TryRemove(slot.Name, out _);
+        }
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever a model or a disk does to its load becomes the version's reason; the loader thread lives on.")]
+    private void Load(ModelSlot slot, VersionSlot version, VersionListing listing, ModelConfig config, string key, CancellationTokenSource cancellation)
+    {
+        try
+        {
+            cancellation.Token.ThrowIfCancellationRequested();
+            Servable servable = _loader.Load(
+                version.Id, listing, config, state => EnterLoading(slot, version, state), loaded => OnUnloaded(slot, version, loaded), cancellation.Token);
+            Interlocked.Increment(ref _inMemory);
+            Finish(slot, version, cancellation, servable, key, null);
+        }
+        catch (Exception exception)
+        {
+            Finish(slot, version, cancellation, null, key, exception);
+        }
+    }
+
+    private void Finish(ModelSlot slot, VersionSlot version, CancellationTokenSource cancellation, Servable? servable, string key, Exception? failure)
+    {
+        Servable? replaced = servable;
+        lock (_gate)
+        {
+            version.Loading = null;
+            cancellation.Dispose();
+            _loading--;
+            if (servable is not null && !_disposed)
+            {
+                replaced = version.Ready;
+                version.Ready = servable;
+                version.ReadyKey = key;
+                version.FailedKey = null;
+                version.RetryAt = default;
+                Enter(version, ServableState.Ready, null);
+                Log.VersionReady(_logger, version.Id, servable.LoadTime.TotalSeconds);
+            }
+            else if (failure is not null)
+            {
+                Fail(version, key, failure);
+            }
+
+            if (!_disposed)
+            {
+                Advance(slot);
+            }
+
+            Pulse();
+        }
+
+        replaced?.Release();
+    }
+
+    private void Fail(VersionSlot version, string key, Exception failure)
+    {
+        switch (failure)
+        {
+            case OperationCanceledException or ObjectChangedException:
+                Enter(version, version.Ready is null ? ServableState.Discovered : ServableState.Ready, (failure as ObjectChangedException)?.Message);
+                break;
+            case IOException or UnauthorizedAccessException or OutOfMemoryException:
+                version.RetryAt = _time.GetUtcNow() + _options.RetryDelay;
+                _metrics.LoadFailures.Inc();
+                Enter(version, version.Ready is null ? ServableState.Failed : ServableState.Ready, failure.Message);
+                Log.VersionRetried(_logger, version.Id, failure.Message);
+                break;
+            default:
+                version.FailedKey = key;
+                version.RetryAt = default;
+                _metrics.LoadFailures.Inc();
+                string reason = failure is ModelLoadException or InvalidDataException ? failure.Message : $"{failure.GetType().Name}: {failure.Message}";
+                Enter(version, version.Ready is null ? ServableState.Failed : ServableState.Ready, reason);
+                Log.VersionFailed(_logger, version.Id, reason);
+                break;
+        }
+    }
+
+    private void EnterLoading(ModelSlot slot, VersionSlot version, ServableState state)
+    {
+        lock (_gate)
+        {
+            // A version that is only loaded anew goes on being Ready.
+            if (version.Ready is null)
+            {
+                Enter(version, state, null);
+                slot.Publish();
+            }
+        }
+    }
+
+    private void OnUnloaded(ModelSlot slot, VersionSlot version, Servable servable)
+    {
+        Interlocked.Decrement(ref _inMemory);
+        lock (_gate)
+        {
+            Log.VersionUnloaded(_logger, servable.Id);
+            if (version is { State: ServableState.Draining, Ready: null })
+            {
+                Enter(version, ServableState.Unloaded, null);
+                if (!_disposed)
+                {
+                    Advance(slot);
+                }
+            }
+
+            Pulse();
+        }
+    }
+
+    private void Enter(VersionSlot version, ServableState state, string? reason)
+    {
+        version.Reason = reason;
+        if (version.State != state)
+        {
+            _metrics.ModelVersions(version.State).Dec();
+            _metrics.ModelVersions(state).Inc();
+            version.State = state;
+        }
+    }
+
+    private void Pulse()
+    {
+        IsInitialized |= _scanned && _loading == 0;
+        TaskCompletionSource changed = _changed;
+        _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        changed.SetResult();
+    }
+}

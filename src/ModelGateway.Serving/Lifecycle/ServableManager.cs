@@ -1,0 +1,246 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using Microsoft.Extensions.Logging;
+using ModelGateway.Serving.Diagnostics;
+using ModelGateway.Serving.Models;
+using ModelGateway.Serving.Repository;
+using ModelGateway.Serving.Runtime;
+
+namespace ModelGateway.Serving.Lifecycle;
+
+/// <summary>
+/// Owns every loaded version: takes what the repository holds, has the planner decide, has the loaders do it, and lends handles.
+/// </summary>
+/// <remarks>
+/// <c>_gate</c> guards all slots; it is held for bookkeeping only, never for a load, a dispose or I/O. Requests take no lock: they
+/// read a model's published view from <c>_models</c>. On a swap the new view is published before the manager lets go of
+/// the old servable, so a request that finds the old one gone reads again and finds the new one.
+/// </remarks>
+public sealed partial class ServableManager : IDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly ConcurrentDictionary<string, ModelSlot> _models = new(StringComparer.Ordinal);
+    private readonly ServableLoader _loader;
+    private readonly LoaderThreads _threads;
+    private readonly ServingMetrics _metrics;
+    private readonly ServingOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private bool _scanned;
+    private bool _disposed;
+    private int _loading;
+    private int _inMemory;
+
+    /// <summary>A manager without models; they come with <see cref="Apply"/>.</summary>
+    public ServableManager(
+        IObjectStore store, ArtifactCache artifacts, IModelRuntime runtime, ServingMetrics metrics, ServingOptions options, TimeProvider time, ILogger<ServableManager> logger)
+    {
+        _loader = new ServableLoader(store, artifacts, runtime, metrics, options, time, logger);
+        _threads = new LoaderThreads(options.LoadParallelism);
+        _metrics = metrics;
+        _options = options;
+        _time = time;
+        _logger = logger;
+    }
+
+    /// <summary>The repository was read once and every version it then held is Ready, Failed or not wanted.</summary>
+    public bool IsInitialized { get; private set; }
+
+    /// <summary>Servables in memory, draining ones included; for tests and diagnostics.</summary>
+    public int ServablesInMemory => Volatile.Read(ref _inMemory);
+
+    /// <summary>The model as it is now, or null. Cheap: one look-up.</summary>
+    public ModelView? Find(string model) => _models.TryGetValue(model, out ModelSlot? slot) ? slot.View : null;
+
+    /// <summary>All models as they are now.</summary>
+    public RepositoryView Snapshot() => new(_models.Values.Select(slot => slot.View));
+
+    /// <summary>Borrows the version that a caller asks for.</summary>
+    /// <param name="spec">Model, and version, label or neither.</param>
+    /// <param name="mayName">Which model names the error may suggest; null for all.</param>
+    /// <param name="handle">To be disposed when the answer is written.</param>
+    /// <param name="error">Unknown model, unknown version, or not ready.</param>
+    public bool TryAcquire(
+        in ModelSpec spec, Func<string, bool>? mayName, [NotNullWhen(true)] out ServableHandle? handle, [NotNullWhen(false)] out PredictError? error)
+    {
+        while (true)
+        {
+            handle = null;
+            VersionView? version = Resolve(spec, mayName, out error);
+            if (error is not null)
+            {
+                return false;
+            }
+
+            handle = version!.Servable!.TryAcquire();
+            if (handle is not null)
+            {
+                return true;
+            }
+
+            // It was replaced between the look-up and the grip; the view is newer now.
+        }
+    }
+
+    /// <summary>What <see cref="TryAcquire"/> would refuse with, or null; takes no handle.</summary>
+    public PredictError? Check(in ModelSpec spec, Func<string, bool>? mayName)
+    {
+        Resolve(spec, mayName, out PredictError? error);
+        return error;
+    }
+
+    /// <summary>Completes at the next change of any version's state; take it before looking, so that no change is missed.</summary>
+    public Task NextChange()
+    {
+        lock (_gate)
+        {
+            return _changed.Task;
+        }
+    }
+
+    /// <summary>Takes in what a scan found and starts what follows from it.</summary>
+    public void Apply(RepositoryListing listing)
+    {
+        lock (_gate)
+        {
+            if (_disposed)
+            {
+                return;
+            }
+
+            foreach (ModelListing model in listing.Models.Values)
+            {
+                Take(model);
+            }
+
+            foreach (ModelSlot gone in _models.Values.Where(slot => !listing.Models.ContainsKey(slot.Name)).ToList())
+            {
+                gone.IsListed = false;
+                ForgetFiles(gone, []);
+            }
+
+            foreach (ModelSlot slot in _models.Values.ToList())
+            {
+                Advance(slot);
+            }
+
+            _scanned = true;
+            Pulse();
+        }
+    }
+
+    /// <summary>Loads a model anew even if nothing changed, and takes back an unload.</summary>
+    /// <param name="model">Its name; must be known from a scan.</param>
+    /// <param name="configText">A configuration in place of the file's, or null.</param>
+    /// <returns>The faults of <paramref name="configText"/>, or null.</returns>
+    public string? RequestLoad(string model, string? configText)
+    {
+        lock (_gate)
+        {
+            if (!_models.TryGetValue(model, out ModelSlot? slot))
+            {
+                return null;
+            }
+
+            if (configText is not null && ReadConfig(configText, out _) is { } faults)
+            {
+                return faults;
+            }
+
+            slot.ConfigOverride = configText;
+            ApplyConfig(slot, configText ?? slot.ConfigText);
+            slot.UnloadedByOperator = false;
+            slot.Generation++;
+            foreach (VersionSlot version in slot.Versions.Values)
+            {
+                version.RetryAt = default;
+            }
+
+            Advance(slot);
+            Pulse();
+            return null;
+        }
+    }
+
+    /// <summary>Drains a model and keeps it out until the next <see cref="RequestLoad"/>.</summary>
+    public void RequestUnload(string model)
+    {
+        lock (_gate)
+        {
+            if (_models.TryGetValue(model, out ModelSlot? slot))
+            {
+                slot.UnloadedByOperator = true;
+                Advance(slot);
+                Pulse();
+            }
+        }
+    }
+
+    /// <summary>Calls off all loads and lets go of every servable; those still in use are disposed by their last handle.</summary>
+    public void Dispose()
+    {
+        List<Servable> held = [];
+        lock (_gate)
+        {
+            if (_disposed)
+            {
+                return;
+            }
+
+            _disposed = true;
+            foreach (VersionSlot version in _models.Values.SelectMany(slot => slot.Versions.Values))
+            {
+                version.Loading?.Cancel();
+                if (version.Ready is { } servable)
+                {
+                    held.Add(servable);
+                    version.Ready = null;
+                }
+            }
+
+            foreach (ModelSlot slot in _models.Values)
+            {
+                slot.Publish();
+            }
+        }
+
+        _threads.Dispose();
+        held.ForEach(servable => servable.Release());
+    }
+
+    private VersionView? Resolve(in ModelSpec spec, Func<string, bool>? mayName, out PredictError? error)
+    {
+        if (!_models.TryGetValue(spec.Model, out ModelSlot? slot))
+        {
+            IEnumerable<string> names = _models.Keys.Where(name => mayName?.Invoke(name) != false).Order(StringComparer.Ordinal);
+            error = new PredictError(PredictErrorKind.UnknownModel, $"There is no model '{Shorten(spec.Model)}'.{NameSuggestion.For(spec.Model, names)}");
+            return null;
+        }
+
+        return VersionResolver.Resolve(slot.View, spec, out error);
+    }
+
+    private static string Shorten(string name) => name.Length <= 128 ? name : name[..128] + "…";
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = EventIds.VersionReady, Level = LogLevel.Information, Message = "{Servable} is ready after {Seconds:0.000} s")]
+        public static partial void VersionReady(ILogger logger, ServableId servable, double seconds);
+
+        [LoggerMessage(EventId = EventIds.VersionFailed, Level = LogLevel.Error, Message = "{Servable} failed to load: {Reason}")]
+        public static partial void VersionFailed(ILogger logger, ServableId servable, string reason);
+
+        [LoggerMessage(EventId = EventIds.VersionRetried, Level = LogLevel.Warning, Message = "{Servable} could not be loaded now and will be tried again: {Reason}")]
+        public static partial void VersionRetried(ILogger logger, ServableId servable, string reason);
+
+        [LoggerMessage(EventId = EventIds.VersionDraining, Level = LogLevel.Information, Message = "{Servable} drains")]
+        public static partial void VersionDraining(ILogger logger, ServableId servable);
+
+        [LoggerMessage(EventId = EventIds.VersionUnloaded, Level = LogLevel.Information, Message = "{Servable} left the memory")]
+        public static partial void VersionUnloaded(ILogger logger, ServableId servable);
+
+        [LoggerMessage(EventId = EventIds.ConfigFaulty, Level = LogLevel.Error, Message = "model.yaml of {Model} is faulty, the last good one stays in force: {Faults}")]
+        public static partial void ConfigFaulty(ILogger logger, string model, string faults);
+    }
+}

@@ -1,0 +1,26 @@
+namespace ModelGateway.Serving.Lifecycle;
+
+/// <summary>Settings of the model life cycle and of the bounds that hold where a model sets none of its own.</summary>
+public sealed record ServingOptions
+{
+    /// <summary>Time between two scans of the repository.</summary>
+    public TimeSpan PollInterval { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long files without a manifest must stay unchanged before they are loaded.</summary>
+    public TimeSpan SettleTime { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Models loaded at the same time, each on a thread of its own.</summary>
+    public int LoadParallelism { get; init; } = Math.Clamp(Environment.ProcessorCount, 1, 4);
+
+    /// <summary>Where artifacts are copied to before they are loaded.</summary>
+    public string ArtifactFolder { get; init; } = Path.Combine(Path.GetTempPath(), "modelgateway");
+
+    /// <summary>Requests that may wait for an instance of one model.</summary>
+    public int QueueLength { get; init; } = 1000;
+
+    /// <summary>Longest time for waiting and running together.</summary>
+    public TimeSpan PredictTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Time before a load that failed for want of a disk or a store is tried again.</summary>
+    public TimeSpan RetryDelay { get; init; } = TimeSpan.FromSeconds(10);
+}

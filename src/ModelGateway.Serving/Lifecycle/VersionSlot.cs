@@ -1,0 +1,73 @@
+using ModelGateway.Serving.Models;
+using ModelGateway.Serving.Repository;
+
+namespace ModelGateway.Serving.Lifecycle;
+
+/// <summary>The manager's working state of one version. Touched under the manager's lock only.</summary>
+internal sealed class VersionSlot(ServableId id)
+{
+    public ServableId Id { get; } = id;
+
+    /// <summary>As last scanned; null once its folder is gone.</summary>
+    public VersionListing? Listing { get; set; }
+
+    public ServableState State { get; set; } = ServableState.Discovered;
+
+    public string? Reason { get; set; }
+
+    /// <summary>What answers now; the slot holds one reference to it.</summary>
+    public Servable? Ready { get; set; }
+
+    public string? ReadyKey { get; set; }
+
+    public string? FailedKey { get; set; }
+
+    /// <summary>Set while a loader has it.</summary>
+    public CancellationTokenSource? Loading { get; set; }
+
+    /// <summary>After a failure that may pass by itself: not before this time again.</summary>
+    public DateTimeOffset RetryAt { get; set; }
+
+    public VersionView ToView() => new(Id, Ready is null ? State : ServableState.Ready, Reason, Ready);
+}
+
+/// <summary>The manager's working state of one model. Touched under the manager's lock only, except <see cref="View"/>.</summary>
+internal sealed class ModelSlot(string name)
+{
+    private volatile ModelView? _view;
+
+    public string Name { get; } = name;
+
+    public ModelConfig Config { get; set; } = ModelConfig.Default;
+
+    /// <summary>The text that <see cref="Config"/> or <see cref="ConfigFault"/> came from.</summary>
+    public string? ConfigText { get; set; }
+
+    public string? ConfigFault { get; set; }
+
+    /// <summary>No faultless configuration was ever read: nothing is loaded until there is one.</summary>
+    public bool ConfigMissing { get; set; }
+
+    /// <summary>A configuration given with a load request; it stands in for the file until the next one.</summary>
+    public string? ConfigOverride { get; set; }
+
+    /// <summary>The last scan found its folder.</summary>
+    public bool IsListed { get; set; }
+
+    public bool IsConfigRead { get; set; }
+
+    public bool UnloadedByOperator { get; set; }
+
+    /// <summary>Raised by every explicit load, so that unchanged files are loaded anew.</summary>
+    public int Generation { get; set; }
+
+    public SortedDictionary<long, VersionSlot> Versions { get; } = [];
+
+    /// <summary>What readers see; replaced as a whole.</summary>
+    public ModelView View => _view ?? Publish();
+
+    public ModelView Publish() =>
+        _view = new ModelView(Name, Config, [.. Versions.Values.Select(slot => slot.ToView())], ConfigFault, Versions.Values.Any(slot => slot.Loading is not null));
+
+    public string KeyOf(VersionSlot slot) => slot.Listing is null ? "" : $"{slot.Listing.Fingerprint}/{Config.LoadFingerprint}/{Generation}";
+}

@@ -1,0 +1,103 @@
+namespace ModelGateway.Serving.Repository;
+
+/// <summary>A folder as a store. Symbolic links are followed: mounted volumes are made of them.</summary>
+/// <param name="root">The folder; it need not exist yet.</param>
+public sealed class FileObjectStore(string root) : IObjectStore
+{
+    // <model>/<version>/<folder>/<file> and one more for models that keep their data deeper.
+    private const int DeepestLevel = 5;
+    private readonly string _root = Path.GetFullPath(root);
+
+    /// <inheritdoc/>
+    public string Location => new Uri(_root).AbsoluteUri;
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<StoredObject>> ListAsync(CancellationToken cancellationToken)
+    {
+        var root = new DirectoryInfo(_root);
+        if (!root.Exists)
+        {
+            throw new DirectoryNotFoundException($"The model repository '{_root}' does not exist or is not a folder.");
+        }
+
+        var objects = new List<StoredObject>();
+        List(root, "", 1, objects, cancellationToken);
+        return Task.FromResult<IReadOnlyList<StoredObject>>(objects);
+    }
+
+    /// <inheritdoc/>
+    public async Task CopyToAsync(StoredObject source, Stream destination, CancellationToken cancellationToken)
+    {
+        string path = Path.GetFullPath(Path.Combine(_root, source.Key));
+        if (!path.StartsWith(_root + Path.DirectorySeparatorChar, StringComparison.Ordinal))
+        {
+            throw new ArgumentException($"'{source.Key}' leaves the repository.");
+        }
+
+        try
+        {
+            using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 16, FileOptions.SequentialScan);
+            await file.CopyToAsync(destination, cancellationToken);
+        }
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new ObjectChangedException(source.Key);
+        }
+
+        // Compared after the copy: whoever wrote meanwhile changed the size or the time.
+        FileInfo now = Resolve(new FileInfo(path));
+        if (!now.Exists || Tag(now) != source.Tag)
+        {
+            throw new ObjectChangedException(source.Key);
+        }
+    }
+
+    private static void List(DirectoryInfo folder, string prefix, int level, List<StoredObject> objects, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        DateTime folderTime = folder.LastWriteTimeUtc;
+        foreach (FileSystemInfo entry in Entries(folder))
+        {
+            if (entry.Name.StartsWith('.'))
+            {
+                continue;
+            }
+
+            if (entry is DirectoryInfo child || Directory.Exists(entry.FullName))
+            {
+                if (level < DeepestLevel)
+                {
+                    List(entry as DirectoryInfo ?? new DirectoryInfo(entry.FullName), $"{prefix}{entry.Name}/", level + 1, objects, cancellationToken);
+                }
+
+                continue;
+            }
+
+            FileInfo file = Resolve((FileInfo)entry);
+            if (file.Exists)
+            {
+                // The folder's own time counts too: copies that keep the files' old times still touch the folder.
+                DateTime time = file.LastWriteTimeUtc > folderTime ? file.LastWriteTimeUtc : folderTime;
+                objects.Add(new StoredObject(prefix + entry.Name, file.Length, Tag(file), time));
+            }
+        }
+    }
+
+    // A folder that vanishes between two steps is simply empty: the next scan tells the truth.
+    private static FileSystemInfo[] Entries(DirectoryInfo folder)
+    {
+        try
+        {
+            return folder.GetFileSystemInfos();
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return [];
+        }
+    }
+
+    private static FileInfo Resolve(FileInfo file) =>
+        file.LinkTarget is null ? file : file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file;
+
+    private static string Tag(FileInfo file) => $"{file.Length:x}-{file.LastWriteTimeUtc.Ticks:x}";
+}

@@ -1,0 +1,26 @@
+namespace ModelGateway.Serving.Repository;
+
+/// <summary>One version folder as one scan saw it.</summary>
+/// <param name="Version">The folder's number.</param>
+/// <param name="Files">The files to fetch, by key; with a manifest those it names and itself.</param>
+/// <param name="Fingerprint">Equal as long as no file changed.</param>
+/// <param name="WaitReason">Why the version is not complete yet, or null where it may be loaded.</param>
+public sealed record VersionListing(long Version, IReadOnlyList<StoredObject> Files, string Fingerprint, string? WaitReason)
+{
+    /// <summary>The key of the version's folder, with a slash at its end.</summary>
+    public required string Prefix { get; init; }
+
+    /// <summary>SHA-256 by file name where the version has a manifest; null where it has none.</summary>
+    public IReadOnlyDictionary<string, string>? Checksums { get; init; }
+}
+
+/// <summary>One model folder as one scan saw it.</summary>
+/// <param name="Name">The folder's name.</param>
+/// <param name="ConfigText">The text of <c>model.yaml</c>, or null where there is none.</param>
+/// <param name="Versions">Its version folders, ascending.</param>
+public sealed record ModelListing(string Name, string? ConfigText, IReadOnlyList<VersionListing> Versions);
+
+/// <summary>A whole repository as one scan saw it.</summary>
+/// <param name="Models">By name.</param>
+/// <param name="Problems">Names that were passed over, each with its reason, for the log.</param>
+public sealed record RepositoryListing(IReadOnlyDictionary<string, ModelListing> Models, IReadOnlyList<string> Problems);

@@ -1,0 +1,89 @@
+using System.Text;
+
+namespace ModelGateway.Serving.Runtime.Onnx;
+
+/// <summary>Walks the fields of a protobuf message in a seekable stream, skipping what nobody wants without reading it.</summary>
+internal sealed class ProtobufReader(Stream stream)
+{
+    private const int LongestString = 1 << 20;
+
+    public long Length => stream.Length;
+
+    /// <summary>The next field's number and wire type; false at <paramref name="end"/>.</summary>
+    public bool TryReadTag(long end, out int field, out int wireType)
+    {
+        if (stream.Position >= end)
+        {
+            (field, wireType) = (0, 0);
+            return false;
+        }
+
+        ulong tag = ReadVarint();
+        (field, wireType) = ((int)(tag >> 3), (int)(tag & 7));
+        return true;
+    }
+
+    public ulong ReadVarint()
+    {
+        ulong value = 0;
+        for (int shift = 0; shift < 64; shift += 7)
+        {
+            int next = stream.ReadByte();
+            if (next < 0)
+            {
+                throw Malformed();
+            }
+
+            value |= (ulong)(next & 0x7F) << shift;
+            if (next < 0x80)
+            {
+                return value;
+            }
+        }
+
+        throw Malformed();
+    }
+
+    /// <summary>Reads the length of a nested message and returns where it ends.</summary>
+    public long ReadEnd()
+    {
+        ulong length = ReadVarint();
+        return length <= (ulong)(stream.Length - stream.Position) ? stream.Position + (long)length : throw Malformed();
+    }
+
+    public string ReadString()
+    {
+        long length = ReadEnd() - stream.Position;
+        if (length > LongestString)
+        {
+            throw Malformed();
+        }
+
+        byte[] bytes = new byte[length];
+        stream.ReadExactly(bytes);
+        return Encoding.UTF8.GetString(bytes);
+    }
+
+    public void Skip(int wireType)
+    {
+        switch (wireType)
+        {
+            case 0:
+                ReadVarint();
+                break;
+            case 1:
+                stream.Position += sizeof(ulong);
+                break;
+            case 2:
+                stream.Position = ReadEnd();
+                break;
+            case 5:
+                stream.Position += sizeof(uint);
+                break;
+            default:
+                throw Malformed();
+        }
+    }
+
+    private static InvalidDataException Malformed() => new("The file is not an ONNX model: it is not a protobuf message, or it is cut short.");
+}
