@@ -1,3 +1,26 @@
-var builder = WebApplication.CreateBuilder(args);
-var app = builder.Build();
-app.Run();
+using ModelGateway;
+using ModelGateway.Admin;
+using ModelGateway.Auth;
+using ModelGateway.Observability;
+using ModelGateway.Protocols;
+
+WebApplicationBuilder builder = WebApplication.CreateBuilder(args);
+builder.AddGatewayOptions();
+builder.AddLogging();
+builder.AddKestrel();
+builder.AddGatewayAuth();
+builder.Services.AddGatewayMetrics();
+builder.Services.AddServing();
+builder.Services.AddProtocols();
+builder.Services.AddSingleton<Readiness>();
+builder.Services.AddHostedService<ShutdownDelay>();
+
+WebApplication app = builder.Build();
+app.UseResponseHeaders();
+app.UseRequestLog();
+app.UseProblems();
+app.UseGatewayAuth();
+app.MapHealth();
+app.MapMetricsPage();
+app.MapLogLevel();
+await app.RunAsync();

@@ -1,0 +1,14 @@
+namespace ModelGateway.Auth;
+
+/// <summary>What a token may allow.</summary>
+internal static class Scopes
+{
+    /// <summary>To predict.</summary>
+    public const string Predict = "models:predict";
+
+    /// <summary>To see models, their metadata and statistics.</summary>
+    public const string Read = "models:read";
+
+    /// <summary>To load, unload and change the log level.</summary>
+    public const string Manage = "models:manage";
+}

@@ -1,0 +1,39 @@
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
+
+namespace ModelGateway;
+
+/// <summary>Options and the web server.</summary>
+internal static class HostSetup
+{
+    private const string DefaultUrl = "http://+:8080";
+
+    /// <summary>Binds and checks the section <c>Gateway</c>; a start with faults lists them all.</summary>
+    public static void AddGatewayOptions(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddOptionsWithValidateOnStart<GatewayOptions, GatewayOptionsValidator>()
+            .Bind(builder.Configuration.GetSection(GatewayOptions.Section), binder => binder.ErrorOnUnknownConfiguration = false);
+        builder.Services.AddOptions<HostOptions>()
+            .Configure<IOptions<GatewayOptions>>((host, gateway) => host.ShutdownTimeout = gateway.Value.Shutdown.Delay + gateway.Value.Shutdown.Timeout);
+    }
+
+    public static void AddKestrel(this WebApplicationBuilder builder)
+    {
+        bool hasAddress = new[] { "urls", "http_ports", "https_ports", "Kestrel:Endpoints" }
+            .Any(key => builder.Configuration.GetSection(key) is { } section && (section.Value is not null || section.GetChildren().Any()));
+        if (!hasAddress)
+        {
+            builder.WebHost.UseUrls(DefaultUrl);
+        }
+
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
+        builder.Services.AddOptions<KestrelServerOptions>().Configure<IOptions<GatewayOptions>>((kestrel, gateway) =>
+        {
+            LimitOptions limits = gateway.Value.Limits;
+            kestrel.Limits.MaxRequestBodySize = limits.MaxBodyBytes;
+            kestrel.Limits.MinRequestBodyDataRate = limits.MinBodyBytesPerSecond == 0
+                ? null
+                : new MinDataRate(limits.MinBodyBytesPerSecond, gracePeriod: TimeSpan.FromSeconds(5));
+        });
+    }
+}

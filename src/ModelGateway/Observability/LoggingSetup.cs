@@ -1,0 +1,94 @@
+using Microsoft.Extensions.Options;
+using Serilog;
+using Serilog.Core;
+using Serilog.Events;
+using Serilog.Formatting.Compact;
+
+namespace ModelGateway.Observability;
+
+/// <summary>Serilog: compact JSON in Production, readable in Development, written by a thread of its own, at a level that can be changed while it runs.</summary>
+internal static class LoggingSetup
+{
+    private const string Readable = "{Timestamp:HH:mm:ss.fff} {Level:u3} {Message:lj} {RequestId} {Model}{NewLine}{Exception}";
+
+    // Lines that wait for the console; beyond it they are dropped, because a blocked terminal must not block predictions.
+    private const int BufferedLines = 10_000;
+
+    public static void AddLogging(this WebApplicationBuilder builder)
+    {
+        var level = new LoggingLevelSwitch();
+        builder.Services.AddSingleton(level);
+        builder.Services.AddSingleton<LevelFromConfiguration>();
+        builder.Services.AddHttpContextAccessor();
+        builder.Services.AddSerilog((services, logger) =>
+        {
+            services.GetRequiredService<LevelFromConfiguration>();
+            logger.MinimumLevel.ControlledBy(level)
+                .MinimumLevel.Override("Microsoft.AspNetCore", LogEventLevel.Warning)
+                .MinimumLevel.Override("Microsoft.Extensions", LogEventLevel.Warning)
+                .MinimumLevel.Override("Microsoft.Hosting.Lifetime", LogEventLevel.Information)
+                .MinimumLevel.Override("System.Net.Http", LogEventLevel.Warning)
+                .Enrich.With(new RequestEnricher(services.GetRequiredService<IHttpContextAccessor>()))
+                .WriteTo.Async(Console, BufferedLines);
+        });
+
+        void Console(Serilog.Configuration.LoggerSinkConfiguration sink)
+        {
+            if (builder.Environment.IsDevelopment())
+            {
+                sink.Console(outputTemplate: Readable, formatProvider: System.Globalization.CultureInfo.InvariantCulture);
+            }
+            else
+            {
+                sink.Console(new CompactJsonFormatter());
+            }
+        }
+    }
+
+    /// <summary>One line a request, for the requests that the options ask for. Bodies, headers and queries are never in it.</summary>
+    public static void UseRequestLog(this WebApplication app)
+    {
+        IOptionsMonitor<GatewayOptions> options = app.Services.GetRequiredService<IOptionsMonitor<GatewayOptions>>();
+        app.UseSerilogRequestLogging(log =>
+        {
+            log.MessageTemplate = "{RequestMethod} {RequestPath} answered {StatusCode} in {Elapsed:0.000} ms";
+            log.GetLevel = (http, _, exception) => LevelOf(options.CurrentValue.Logging.Requests, http.Response.StatusCode, exception);
+        });
+    }
+
+    private static LogEventLevel LevelOf(RequestLogging requests, int status, Exception? exception) =>
+        exception is not null || status >= StatusCodes.Status500InternalServerError ? LogEventLevel.Error
+        : status >= StatusCodes.Status400BadRequest && requests >= RequestLogging.Errors ? LogEventLevel.Warning
+        : requests == RequestLogging.All ? LogEventLevel.Information
+        : LogEventLevel.Debug;
+
+    /// <summary>Follows <c>Gateway:Logging:Level</c> when the configuration is read anew.</summary>
+    private sealed class LevelFromConfiguration : IDisposable
+    {
+        private readonly IDisposable? _subscription;
+
+        public LevelFromConfiguration(IOptionsMonitor<GatewayOptions> options, LoggingLevelSwitch level)
+        {
+            level.MinimumLevel = options.CurrentValue.Logging.Level;
+            _subscription = options.OnChange(changed => level.MinimumLevel = changed.Logging.Level);
+        }
+
+        public void Dispose() => _subscription?.Dispose();
+    }
+
+    /// <summary>Adds request id and model when a line is written, so that requests without a line pay nothing.</summary>
+    private sealed class RequestEnricher(IHttpContextAccessor accessor) : ILogEventEnricher
+    {
+        public void Enrich(LogEvent logEvent, ILogEventPropertyFactory propertyFactory)
+        {
+            if (accessor.HttpContext is { } http)
+            {
+                logEvent.AddOrUpdateProperty(propertyFactory.CreateProperty("RequestId", RequestIds.Of(http)));
+                if (RequestModel.Of(http) is { } model)
+                {
+                    logEvent.AddPropertyIfAbsent(propertyFactory.CreateProperty("Model", model));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,28 @@
+using ModelGateway.Serving.Inference;
+using ModelGateway.Serving.Lifecycle;
+using ModelGateway.Serving.Models;
+
+namespace ModelGateway.Protocols;
+
+/// <summary>One dialect of prediction over HTTP: it reads a body into a request and writes the response, nothing else.</summary>
+internal interface IPredictProtocol
+{
+    /// <summary>
+    /// Reads a body against the servable's signature. All faults go to <paramref name="faults"/>; the request is returned all the
+    /// same, since it owns what was read so far.
+    /// </summary>
+    IProtocolRequest Read(HttpContext http, ReadOnlyMemory<byte> body, Servable servable, FaultList faults);
+}
+
+/// <summary>A request that was read, with what its protocol must remember until it answers. Owns its tensors.</summary>
+internal interface IProtocolRequest : IDisposable
+{
+    /// <summary>What the data plane needs of it.</summary>
+    PredictRequest Prediction { get; }
+
+    /// <summary>
+    /// Writes the answer into the response's pipe without flushing, and sets the headers that are the protocol's own (content type
+    /// among them). An error instead of null means that nothing useful was written; the answer is then that error.
+    /// </summary>
+    PredictError? Write(PredictResponse response, Servable servable, HttpResponse to);
+}

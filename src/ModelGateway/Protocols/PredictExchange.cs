@@ -1,0 +1,157 @@
+using System.Diagnostics;
+using System.Globalization;
+using Microsoft.Extensions.Options;
+using ModelGateway.Auth;
+using ModelGateway.Observability;
+using ModelGateway.Protocols.Bodies;
+using ModelGateway.Serving.Diagnostics;
+using ModelGateway.Serving.Inference;
+using ModelGateway.Serving.Lifecycle;
+using ModelGateway.Serving.Models;
+
+namespace ModelGateway.Protocols;
+
+/// <summary>The way of a prediction through HTTP, the same for every dialect; the steps are those numbered above <see cref="Predictor"/>.</summary>
+internal sealed class PredictExchange(
+    ServableManager manager, Predictor predictor, ServingMetrics metrics, ModelAccess access, RequestBodyReader bodies, IOptions<GatewayOptions> options, TimeProvider time)
+{
+    private readonly int _maxBodyBytes = options.Value.Limits.MaxBodyBytes;
+    private readonly TimeSpan _bodyTimeout = options.Value.Limits.BodyTimeout;
+
+    /// <summary>Answers a prediction whose model stands in the path.</summary>
+    public async Task HandleAsync(HttpContext http, ModelSpec spec, IPredictProtocol protocol)
+    {
+        long started = Stopwatch.GetTimestamp();
+        if (Refusal(http, spec) is { } refusal)
+        {
+            await refusal;
+            return;
+        }
+
+        RequestBodyResult read = await bodies.ReadAsync(http.Request, new RequestBodyLimits(LimitOf(spec.Model), _bodyTimeout));
+        using RequestBody? body = read.Body;
+        await PredictAsync(http, spec, protocol, read, started);
+    }
+
+    /// <summary>Answers a prediction whose model stands in the body.</summary>
+    /// <param name="http">The request.</param>
+    /// <param name="findModel">Finds the model in the body, or the fault that it is not there.</param>
+    /// <param name="protocol">The dialect.</param>
+    public async Task HandleAsync(HttpContext http, Func<ReadOnlyMemory<byte>, (ModelSpec Spec, PredictError? Error)> findModel, IPredictProtocol protocol)
+    {
+        long started = Stopwatch.GetTimestamp();
+        RequestBodyResult read = await bodies.ReadAsync(http.Request, new RequestBodyLimits(_maxBodyBytes, _bodyTimeout));
+        using RequestBody? body = read.Body;
+        (ModelSpec spec, PredictError? error) = read.IsSuccess ? findModel(read.Body.Memory) : (default, read.Error);
+        if (error is not null)
+        {
+            metrics.CountUnrouted(Problems.Outcome(error.Kind));
+            await Problems.WriteAsync(http, error);
+            return;
+        }
+
+        RequestModel.Set(http, spec.Model);
+        if (Refusal(http, spec) is { } refusal)
+        {
+            await refusal;
+            return;
+        }
+
+        await PredictAsync(http, spec, protocol, read, started);
+    }
+
+    private Task? Refusal(HttpContext http, ModelSpec spec)
+    {
+        if (!access.Allows(http, spec.Model))
+        {
+            metrics.CountUnrouted("forbidden");
+            return Problems.WriteAsync(http, StatusCodes.Status403Forbidden, "Forbidden", "The token does not cover this model: its claim 'models' has no pattern for it.");
+        }
+
+        return manager.Check(spec, access.Filter(http)) is { } error ? RefuseUnrouted(http, error) : null;
+    }
+
+    private Task RefuseUnrouted(HttpContext http, PredictError error)
+    {
+        metrics.CountUnrouted(Problems.Outcome(error.Kind));
+        return Problems.WriteAsync(http, error);
+    }
+
+    private int LimitOf(string model) =>
+        manager.Find(model)?.Config.Limits.MaxBodyBytes is { } limit && limit < _maxBodyBytes ? (int)limit : _maxBodyBytes;
+
+    private async Task PredictAsync(HttpContext http, ModelSpec spec, IPredictProtocol protocol, RequestBodyResult body, long started)
+    {
+        if (!manager.TryAcquire(spec, access.Filter(http), out ServableHandle? handle, out PredictError? gone))
+        {
+            await RefuseUnrouted(http, gone);
+            return;
+        }
+
+        using (handle)
+        {
+            Servable servable = handle.Servable;
+            servable.Metrics.InFlight.Inc();
+            try
+            {
+                PredictError? error = body.IsSuccess ? await AnswerAsync(http, servable, protocol, body.Body.Memory, started) : body.Error;
+                if (error is not null)
+                {
+                    servable.Metrics.Count(Problems.Outcome(error.Kind));
+                    servable.Statistics.CountFailure(Stopwatch.GetElapsedTime(started));
+                    await Problems.WriteAsync(http, error);
+                }
+            }
+            finally
+            {
+                servable.Metrics.InFlight.Dec();
+            }
+        }
+    }
+
+    private async ValueTask<PredictError?> AnswerAsync(HttpContext http, Servable servable, IPredictProtocol protocol, ReadOnlyMemory<byte> body, long started)
+    {
+        var faults = new FaultList();
+        using IProtocolRequest request = protocol.Read(http, body, servable, faults);
+        if (!faults.IsEmpty)
+        {
+            return faults.ToError();
+        }
+
+        TimeSpan read = Stopwatch.GetElapsedTime(started);
+        PredictResult result = await predictor.PredictAsync(servable, request.Prediction, http.RequestAborted);
+        if (!result.IsSuccess)
+        {
+            return result.Error;
+        }
+
+        using PredictResponse response = result.Response;
+        long writing = Stopwatch.GetTimestamp();
+        if (request.Write(response, servable, http.Response) is { } unwritable)
+        {
+            return unwritable;
+        }
+
+        // Known in full before the first byte leaves: no chunked encoding, and the timing can go into a header.
+        http.Response.ContentLength = http.Response.BodyWriter.UnflushedBytes;
+        TimeSpan write = Stopwatch.GetElapsedTime(writing);
+        http.Response.Headers["Server-Timing"] = Timing(read, response.Timings, write);
+        Count(servable, request.Prediction, started, read, response.Timings, write);
+        await http.Response.BodyWriter.FlushAsync(http.RequestAborted);
+        return null;
+    }
+
+    private void Count(Servable servable, PredictRequest request, long started, TimeSpan read, PredictTimings timings, TimeSpan write)
+    {
+        TimeSpan total = Stopwatch.GetElapsedTime(started);
+        servable.Metrics.Count("success");
+        servable.Metrics.RequestSeconds.Observe(total.TotalSeconds);
+        servable.Metrics.ObserveStages(read.TotalSeconds, timings.Wait.TotalSeconds, timings.Run.TotalSeconds, write.TotalSeconds);
+        long rows = request.Inputs.Count > 0 && request.Inputs[0].Tensor.Shape is { Length: > 0 } shape ? shape[0] : 1;
+        servable.Statistics.CountSuccess(rows, total, read, timings.Wait, timings.Run, write, time.GetUtcNow());
+    }
+
+    private static string Timing(TimeSpan read, PredictTimings timings, TimeSpan write) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"read;dur={read.TotalMilliseconds:0.###}, wait;dur={timings.Wait.TotalMilliseconds:0.###}, run;dur={timings.Run.TotalMilliseconds:0.###}, write;dur={write.TotalMilliseconds:0.###}");
+}

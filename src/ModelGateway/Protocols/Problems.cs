@@ -1,0 +1,83 @@
+using System.Globalization;
+using System.Text.Json.Serialization;
+using ModelGateway.Observability;
+using ModelGateway.Serving.Models;
+
+namespace ModelGateway.Protocols;
+
+/// <summary>
+/// The one shape of every error answer: RFC 9457 problem details that also carry <c>error</c>, the sentence which clients of
+/// the Open Inference Protocol and of TensorFlow Serving read.
+/// </summary>
+internal static partial class Problems
+{
+    private const string ContentType = "application/problem+json";
+
+    /// <summary>Answers with a refusal of the data plane.</summary>
+    public static Task WriteAsync(HttpContext http, PredictError error)
+    {
+        (int status, string title) = Describe(error.Kind);
+        if (error.RetryAfter is { } delay)
+        {
+            http.Response.Headers.RetryAfter = Math.Ceiling(delay.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+        }
+
+        return WriteAsync(http, status, title, error.Message, error.Faults);
+    }
+
+    /// <summary>Answers with an error of any other kind.</summary>
+    public static Task WriteAsync(HttpContext http, int status, string title, string detail, IReadOnlyList<RequestFault>? faults = null)
+    {
+        if (http.Response.HasStarted || http.RequestAborted.IsCancellationRequested)
+        {
+            return Task.CompletedTask;
+        }
+
+        http.Response.StatusCode = status;
+        var problem = new Problem(
+            $"urn:modelgateway:problem:{title.ToLowerInvariant().Replace(' ', '-')}", title, status, detail, detail, RequestIds.Of(http), faults is { Count: > 0 } ? faults : null);
+        return http.Response.WriteAsJsonAsync(problem, Json.Default.Problem, ContentType, http.RequestAborted);
+    }
+
+    /// <summary>The metric outcome of a refusal.</summary>
+    public static string Outcome(PredictErrorKind kind) => kind switch
+    {
+        PredictErrorKind.InvalidRequest => "invalid_request",
+        PredictErrorKind.UnknownModel => "unknown_model",
+        PredictErrorKind.UnknownVersion => "unknown_version",
+        PredictErrorKind.NotReady => "not_ready",
+        PredictErrorKind.TooLarge => "too_large",
+        PredictErrorKind.UnsupportedEncoding => "unsupported_encoding",
+        PredictErrorKind.BodyTimeout => "body_timeout",
+        PredictErrorKind.QueueFull => "queue_full",
+        PredictErrorKind.DeadlineExceeded => "deadline_exceeded",
+        PredictErrorKind.Cancelled => "cancelled",
+        PredictErrorKind.ModelRefused => "model_refused",
+        PredictErrorKind.RunFailed => "run_failed",
+        _ => "error",
+    };
+
+    private static (int Status, string Title) Describe(PredictErrorKind kind) => kind switch
+    {
+        PredictErrorKind.InvalidRequest => (StatusCodes.Status400BadRequest, "Invalid request"),
+        PredictErrorKind.UnknownModel => (StatusCodes.Status404NotFound, "Unknown model"),
+        PredictErrorKind.UnknownVersion => (StatusCodes.Status404NotFound, "Unknown version"),
+        PredictErrorKind.NotReady => (StatusCodes.Status503ServiceUnavailable, "Not ready"),
+        PredictErrorKind.TooLarge => (StatusCodes.Status413PayloadTooLarge, "Too large"),
+        PredictErrorKind.UnsupportedEncoding => (StatusCodes.Status415UnsupportedMediaType, "Unsupported encoding"),
+        PredictErrorKind.BodyTimeout => (StatusCodes.Status408RequestTimeout, "Body timeout"),
+        PredictErrorKind.QueueFull => (StatusCodes.Status429TooManyRequests, "Queue full"),
+        PredictErrorKind.DeadlineExceeded => (StatusCodes.Status504GatewayTimeout, "Deadline exceeded"),
+        PredictErrorKind.Cancelled => (StatusCodes.Status499ClientClosedRequest, "Cancelled"),
+        PredictErrorKind.ModelRefused => (StatusCodes.Status400BadRequest, "Model refused"),
+        PredictErrorKind.RunFailed => (StatusCodes.Status500InternalServerError, "Run failed"),
+        _ => (StatusCodes.Status500InternalServerError, "Internal error"),
+    };
+
+    internal sealed record Problem(
+        string Type, string Title, int Status, string Detail, string Error, string RequestId, IReadOnlyList<RequestFault>? Faults);
+
+    [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+    [JsonSerializable(typeof(Problem))]
+    private sealed partial class Json : JsonSerializerContext;
+}

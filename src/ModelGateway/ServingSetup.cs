@@ -1,0 +1,49 @@
+using Microsoft.Extensions.Options;
+using ModelGateway.Serving.Diagnostics;
+using ModelGateway.Serving.Inference;
+using ModelGateway.Serving.Lifecycle;
+using ModelGateway.Serving.Repository;
+using ModelGateway.Serving.Runtime;
+using ModelGateway.Serving.Runtime.Onnx;
+
+namespace ModelGateway;
+
+/// <summary>Puts the core together from the gateway's options.</summary>
+internal static class ServingSetup
+{
+    public static IServiceCollection AddServing(this IServiceCollection services)
+    {
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(provider => ToServingOptions(provider.GetRequiredService<IOptions<GatewayOptions>>().Value));
+        services.AddSingleton(provider => ToOnnxOptions(provider.GetRequiredService<IOptions<GatewayOptions>>().Value.Runtime));
+        services.AddSingleton<IObjectStore>(provider => Backends.Open(
+            provider.GetRequiredService<IOptions<GatewayOptions>>().Value.Repository, provider.GetRequiredService<IHostEnvironment>().ContentRootPath));
+        services.AddSingleton(provider => new ModelRepository(
+            provider.GetRequiredService<IObjectStore>(), provider.GetRequiredService<ServingOptions>().SettleTime, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new ArtifactCache(provider.GetRequiredService<ServingOptions>().ArtifactFolder));
+        services.AddSingleton<ServingMetrics>();
+        services.AddSingleton<IModelRuntime, OnnxModelRuntime>();
+        services.AddSingleton<ServableManager>();
+        services.AddSingleton<Predictor>();
+        services.AddSingleton<RepositoryWatcher>();
+        services.AddHostedService(provider => provider.GetRequiredService<RepositoryWatcher>());
+        return services;
+    }
+
+    private static ServingOptions ToServingOptions(GatewayOptions options)
+    {
+        var defaults = new ServingOptions();
+        return defaults with
+        {
+            PollInterval = options.PollInterval,
+            SettleTime = options.SettleTime,
+            LoadParallelism = options.LoadParallelism,
+            ArtifactFolder = options.ArtifactFolder ?? defaults.ArtifactFolder,
+            QueueLength = options.Limits.QueueLength,
+            PredictTimeout = options.Limits.PredictTimeout,
+        };
+    }
+
+    private static OnnxOptions ToOnnxOptions(RuntimeOptions options) =>
+        new() { Threads = options.Threads, ExecutionProvider = options.ExecutionProvider, MemoryArena = options.MemoryArena };
+}
