@@ -10,13 +10,16 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 
 # tool -> Debian package. strace watches what a process opens and asks for; promtool checks metrics; Chromium opens Swagger UI.
 declare -A packages=(
-  [strace]=strace [promtool]=prometheus [chromium]=chromium [chromedriver]=chromium-driver [python3]=python3
+  [strace]=strace [promtool]=prometheus [chromium]=chromium [chromedriver]=chromium-driver
 )
 missing=()
 for tool in "${!packages[@]}"; do
   command -v "$tool" >/dev/null || missing+=("${packages[$tool]}")
 done
-python3 -c 'import onnx' 2>/dev/null || missing+=(python3-onnx)
+
+# Debian's own python: another one in front of it on the path does not see Debian's packages.
+python=/usr/bin/python3
+"$python" -c 'import onnx' 2>/dev/null || missing+=(python3-onnx)
 if ((${#missing[@]})); then
   if ! command -v apt-get >/dev/null; then
     echo "These are needed for the tests and there is no apt-get to install them: ${missing[*]}" >&2
@@ -32,7 +35,7 @@ fi
 export MODELGATEWAY_COLLECTION="$PWD/artifacts/collection"
 if [[ ! -e "$MODELGATEWAY_COLLECTION/complete" || tests/collection/make_collection.py -nt "$MODELGATEWAY_COLLECTION/complete" ]]; then
   rm -rf "$MODELGATEWAY_COLLECTION"
-  python3 tests/collection/make_collection.py --onnx-node-tests "$MODELGATEWAY_COLLECTION"
+  "$python" tests/collection/make_collection.py --onnx-node-tests "$MODELGATEWAY_COLLECTION"
   touch "$MODELGATEWAY_COLLECTION/complete"
 fi
 
