@@ -20,6 +20,7 @@ done
 # Debian's own python: another one in front of it on the path does not see Debian's packages.
 python=/usr/bin/python3
 "$python" -c 'import onnx' 2>/dev/null || missing+=(python3-onnx)
+dpkg-query -W libonnx-testdata >/dev/null 2>&1 || missing+=(libonnx-testdata)
 if ((${#missing[@]})); then
   if ! command -v apt-get >/dev/null; then
     echo "These are needed for the tests and there is no apt-get to install them: ${missing[*]}" >&2
@@ -33,11 +34,8 @@ fi
 
 # Models over all types, ranks and operator families, with answers computed apart from ONNX Runtime.
 export MODELGATEWAY_COLLECTION="$PWD/artifacts/collection"
-if [[ ! -e "$MODELGATEWAY_COLLECTION/complete" || tests/collection/make_collection.py -nt "$MODELGATEWAY_COLLECTION/complete" ]]; then
-  rm -rf "$MODELGATEWAY_COLLECTION"
-  "$python" tests/collection/make_collection.py --onnx-node-tests "$MODELGATEWAY_COLLECTION"
-  touch "$MODELGATEWAY_COLLECTION/complete"
-fi
+rm -rf "$MODELGATEWAY_COLLECTION"
+"$python" tests/collection/make_collection.py --onnx-node-tests "$MODELGATEWAY_COLLECTION" | tail -n 1
 
 dotnet build ModelGateway.sln --nologo -v quiet
 dotnet test ModelGateway.sln --no-build --nologo --logger "console;verbosity=minimal" --blame-hang-timeout 5m "$@"
