@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using ModelGateway.Observability;
 using ModelGateway.Serving.Models;
@@ -36,7 +38,7 @@ internal static partial class Problems
         http.Response.StatusCode = status;
         var problem = new Problem(
             $"urn:modelgateway:problem:{title.ToLowerInvariant().Replace(' ', '-')}", title, status, detail, detail, RequestIds.Of(http), faults is { Count: > 0 } ? faults : null);
-        return http.Response.WriteAsJsonAsync(problem, Json.Default.Problem, ContentType, http.RequestAborted);
+        return http.Response.WriteAsJsonAsync(problem, Answers.Problem, ContentType, http.RequestAborted);
     }
 
     /// <summary>The metric outcome of a refusal.</summary>
@@ -73,6 +75,9 @@ internal static partial class Problems
         PredictErrorKind.RunFailed => (StatusCodes.Status500InternalServerError, "Run failed"),
         _ => (StatusCodes.Status500InternalServerError, "Internal error"),
     };
+
+    // Readable by people: quotes and brackets as they are. The answer is never part of a page of ours.
+    private static readonly Json Answers = new(new JsonSerializerOptions(Json.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 
     internal sealed record Problem(
         string Type, string Title, int Status, string Detail, string Error, string RequestId, IReadOnlyList<RequestFault>? Faults);
