@@ -153,5 +153,5 @@ internal sealed class PredictExchange(
 
     private static string Timing(TimeSpan read, PredictTimings timings, TimeSpan write) => string.Create(
         CultureInfo.InvariantCulture,
-        $"read;dur={read.TotalMilliseconds:0.###}, wait;dur={timings.Wait.TotalMilliseconds:0.###}, run;dur={timings.Run.TotalMilliseconds:0.###}, write;dur={write.TotalMilliseconds:0.###}");
+        $"read;dur={read.TotalMilliseconds:F3}, wait;dur={timings.Wait.TotalMilliseconds:F3}, run;dur={timings.Run.TotalMilliseconds:F3}, write;dur={write.TotalMilliseconds:F3}");
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.WebUtilities;
 using ModelGateway.Observability;
 using ModelGateway.Serving.Models;
 
@@ -41,6 +42,9 @@ internal static partial class Problems
         return http.Response.WriteAsJsonAsync(problem, Answers.Problem, ContentType, http.RequestAborted);
     }
 
+    /// <summary>Answers for a layer that left only a status: an unknown path, a wrong verb, a refused token, an unforeseen exception.</summary>
+    public static Task WriteAsync(HttpContext http, int status) => WriteAsync(http, status, ReasonPhrases.GetReasonPhrase(status), Explain(http, status));
+
     /// <summary>The metric outcome of a refusal.</summary>
     public static string Outcome(PredictErrorKind kind) => kind switch
     {
@@ -57,6 +61,17 @@ internal static partial class Problems
         PredictErrorKind.ModelRefused => "model_refused",
         PredictErrorKind.RunFailed => "run_failed",
         _ => "error",
+    };
+
+    private static string Explain(HttpContext http, int status) => status switch
+    {
+        StatusCodes.Status401Unauthorized => "A bearer token is needed, and this one is missing or not accepted.",
+        StatusCodes.Status403Forbidden => "The token lacks the scope that this needs.",
+        StatusCodes.Status404NotFound => "There is nothing under this path; /swagger shows what there is.",
+        StatusCodes.Status405MethodNotAllowed => $"This path does not answer {(http.Request.Method.Length <= 16 ? http.Request.Method : "this method")}.",
+        StatusCodes.Status415UnsupportedMediaType => "The content type is not supported.",
+        StatusCodes.Status500InternalServerError => "The server failed; its log says why, under this request id.",
+        _ => "The request was refused.",
     };
 
     private static (int Status, string Title) Describe(PredictErrorKind kind) => kind switch
