@@ -103,8 +103,9 @@ internal sealed partial class RequestFrame : IDisposable
             : LogLevel.Information;
         if (_logger.IsEnabled(level))
         {
-            Log.Answered(
-                _logger, level, failure, http.Request.Method, http.Request.Path, status, Stopwatch.GetElapsedTime(started.Timestamp).TotalMilliseconds);
+            string path = http.Request.Path;
+            double milliseconds = Stopwatch.GetElapsedTime(started.Timestamp).TotalMilliseconds;
+            Log.Answered(_logger, level, failure, http.Request.Method, path, status, milliseconds);
         }
     }
 
