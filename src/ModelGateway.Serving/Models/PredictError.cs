@@ -18,6 +18,12 @@ public enum PredictErrorKind
     /// <summary>The body is larger than allowed.</summary>
     TooLarge,
 
+    /// <summary>The body's Content-Encoding is none that the gateway can undo.</summary>
+    UnsupportedEncoding,
+
+    /// <summary>The caller took longer to send the body than it is given.</summary>
+    BodyTimeout,
+
     /// <summary>The model's queue is full.</summary>
     QueueFull,
 

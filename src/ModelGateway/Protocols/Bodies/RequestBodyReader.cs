@@ -1,0 +1,154 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using Microsoft.AspNetCore.Http.Features;
+using ModelGateway.Serving.Models;
+using ModelGateway.Serving.Tensors;
+
+namespace ModelGateway.Protocols.Bodies;
+
+/// <summary>
+/// Reads a body whole, bounded in size and in time. Stateless but for the clock; one instance serves all requests.
+/// </summary>
+internal sealed class RequestBodyReader(TimeProvider time)
+{
+    // A Content-Length is only a promise: this much is rented on its word, the rest when that much has come.
+    private const int LargestFirstRent = 1 << 20;
+    private const int FirstRentOfUnknownLength = 16 * 1024;
+
+    /// <summary>The body, or the error that refuses it.</summary>
+    /// <exception cref="OperationCanceledException">The caller left.</exception>
+    public async ValueTask<RequestBodyResult> ReadAsync(HttpRequest request, RequestBodyLimits limits)
+    {
+        if (!ContentCodings.TryParse(request.Headers.ContentEncoding, out ContentCoding coding))
+        {
+            return RequestBodyResult.Failure(
+                PredictErrorKind.UnsupportedEncoding,
+                "The body's Content-Encoding is not supported; send gzip, deflate or identity, and only one of them.");
+        }
+
+        // Arrays end a little under 2^31 bytes; the room above the limit is for telling "full" from "too much".
+        int max = (int)Math.Min(limits.MaxBytes, Array.MaxLength - 1024);
+        if (request.ContentLength > max)
+        {
+            return TooLarge(max);
+        }
+
+        LiftServerLimit(request.HttpContext, max);
+        using var deadline = new ReadDeadline(time, limits.Deadline, request.HttpContext.RequestAborted);
+        try
+        {
+            TensorBuffer? received = await ReceiveAsync(request, max, deadline);
+            return received is null ? TooLarge(max) : Decode(received, coding, max);
+        }
+        catch (OperationCanceledException) when (deadline.HasPassed)
+        {
+            return RequestBodyResult.Failure(PredictErrorKind.BodyTimeout, $"The body did not arrive within {limits.Deadline.TotalSeconds:0.###} s.");
+        }
+        catch (BadHttpRequestException exception) when (!IsCallerGone(request, exception))
+        {
+            return Refused(exception, max);
+        }
+        catch (IOException exception)
+        {
+            // The connection ended, or the stream was reset.
+            throw CallerLeft(request.HttpContext, exception);
+        }
+    }
+
+    // With a Content-Length nothing can be wrong with the framing of a body but that it ends before its time.
+    private static bool IsCallerGone(HttpRequest request, BadHttpRequestException exception) =>
+        request.HttpContext.RequestAborted.IsCancellationRequested
+        || (exception.StatusCode == StatusCodes.Status400BadRequest && request.ContentLength is not null);
+
+    // The server raises RequestAborted on another thread, perhaps later; whoever catches this exception looks there.
+    private static OperationCanceledException CallerLeft(HttpContext context, Exception cause)
+    {
+        context.RequestAborted = new CancellationToken(canceled: true);
+        return new OperationCanceledException("The caller left while the body was read.", cause, context.RequestAborted);
+    }
+
+    // The server's own bound (30 MB unless set) would refuse what our setting allows.
+    private static void LiftServerLimit(HttpContext context, int max)
+    {
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } feature && feature.MaxRequestBodySize != max)
+        {
+            feature.MaxRequestBodySize = max;
+        }
+    }
+
+    // Null when there is more than allowed.
+    private static async ValueTask<TensorBuffer?> ReceiveAsync(HttpRequest request, int max, ReadDeadline deadline)
+    {
+        int announced = (int)(request.ContentLength ?? 0);
+        TensorBuffer buffer = TensorBuffer.Rent(request.ContentLength is null ? FirstRentOfUnknownLength : Math.Min(announced, LargestFirstRent));
+        try
+        {
+            int used = 0;
+            for (bool completed = false; !completed;)
+            {
+                PipeReader reader = request.BodyReader;
+                if (!reader.TryRead(out ReadResult result))
+                {
+                    result = await reader.ReadAsync(deadline.Start());
+                }
+
+                completed = result.IsCompleted;
+                if (result.Buffer.Length > max - used)
+                {
+                    reader.AdvanceTo(result.Buffer.End);
+                    buffer.Dispose();
+                    return null;
+                }
+
+                used = Append(buffer, used, result.Buffer, announced);
+                reader.AdvanceTo(result.Buffer.End);
+            }
+
+            buffer.Resize(used);
+            return buffer;
+        }
+        catch
+        {
+            buffer.Dispose();
+            throw;
+        }
+    }
+
+    private static int Append(TensorBuffer buffer, int used, in ReadOnlySequence<byte> chunk, int announced)
+    {
+        int end = used + (int)chunk.Length;
+        if (end > buffer.Length)
+        {
+            buffer.Resize(Math.Max(end, announced));
+        }
+
+        chunk.CopyTo(buffer.Span[used..]);
+        return end;
+    }
+
+    private static RequestBodyResult Decode(TensorBuffer received, ContentCoding coding, int max)
+    {
+        // Some encoders write nothing at all for nothing.
+        if (coding == ContentCoding.Identity || received.Length == 0)
+        {
+            return RequestBodyResult.Success(new RequestBody(received));
+        }
+
+        using (received)
+        {
+            TensorBuffer? inflated = BodyInflater.Inflate(received, coding, max, out PredictError? error);
+            return inflated is null ? RequestBodyResult.Failure(error!.Kind, error.Message) : RequestBodyResult.Success(new RequestBody(inflated));
+        }
+    }
+
+    private static RequestBodyResult TooLarge(int max) =>
+        RequestBodyResult.Failure(PredictErrorKind.TooLarge, $"The body is larger than the limit of {max} bytes.");
+
+    // What the server itself refuses: its size limit, its minimum data rate, broken chunks.
+    private static RequestBodyResult Refused(BadHttpRequestException exception, int max) => exception.StatusCode switch
+    {
+        StatusCodes.Status413PayloadTooLarge => TooLarge(max),
+        StatusCodes.Status408RequestTimeout => RequestBodyResult.Failure(PredictErrorKind.BodyTimeout, "The body arrived too slowly."),
+        _ => RequestBodyResult.Failure(PredictErrorKind.InvalidRequest, "The body ends early or is not framed as HTTP asks."),
+    };
+}

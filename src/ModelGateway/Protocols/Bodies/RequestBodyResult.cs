@@ -1,0 +1,26 @@
+using System.Diagnostics.CodeAnalysis;
+using ModelGateway.Serving.Models;
+
+namespace ModelGateway.Protocols.Bodies;
+
+/// <summary>Either a body, which the caller then owns, or the reason why there is none.</summary>
+internal readonly struct RequestBodyResult
+{
+    private RequestBodyResult(RequestBody? body, PredictError? error)
+    {
+        Body = body;
+        Error = error;
+    }
+
+    public RequestBody? Body { get; }
+
+    public PredictError? Error { get; }
+
+    [MemberNotNullWhen(true, nameof(Body))]
+    [MemberNotNullWhen(false, nameof(Error))]
+    public bool IsSuccess => Body is not null;
+
+    public static RequestBodyResult Success(RequestBody body) => new(body, null);
+
+    public static RequestBodyResult Failure(PredictErrorKind kind, string message) => new(null, new PredictError(kind, message));
+}
