@@ -103,7 +103,7 @@ public sealed partial class GatewayProcess : IAsyncDisposable
     }
 
     /// <summary>Asks the process to stop, as an orchestrator does.</summary>
-    public void Terminate() => _ = Kill(_process.Id, Sigterm);
+    public void Terminate() => _ = Kill(GatewayId(), Sigterm);
 
     /// <summary>Waits for the end and returns the exit code; everything written is then in <see cref="Output"/>.</summary>
     public async Task<int> WaitForExitAsync(TimeSpan patience)
@@ -144,6 +144,14 @@ public sealed partial class GatewayProcess : IAsyncDisposable
         using var probe = new TcpListener(IPAddress.Loopback, 0);
         probe.Start();
         return ((IPEndPoint)probe.LocalEndpoint).Port;
+    }
+
+    // Behind a wrapper the gateway is the wrapper's child.
+    private int GatewayId()
+    {
+        string children = File.Exists($"/proc/{_process.Id}/task/{_process.Id}/children") ? File.ReadAllText($"/proc/{_process.Id}/task/{_process.Id}/children") : "";
+        string[] ids = children.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        return _process.StartInfo.FileName == "dotnet" || ids.Length == 0 ? _process.Id : int.Parse(ids[0], CultureInfo.InvariantCulture);
     }
 
     private long ReadStatus(string key)
