@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using ModelGateway.Protocols.Json;
 using ModelGateway.Serving.Models;
@@ -11,18 +12,13 @@ namespace ModelGateway.Protocols.Native;
 internal static class NativeModelPeek
 {
     /// <summary>
-    /// False with a fault where the body is no JSON as far as it was looked at, or a value is of the wrong kind. True with
-    /// nulls where nothing is named; a body without these words costs two searches.
+    /// False with a fault where no model is named, a value is of the wrong kind, or the body is no JSON as far as it was looked
+    /// at. The version is null where none is named.
     /// </summary>
-    public static bool TryReadModel(JsonText text, FaultList faults, out string? model, out string? version)
+    public static bool TryReadModel(JsonText text, FaultList faults, [NotNullWhen(true)] out string? model, out string? version)
     {
         model = null;
         version = null;
-        if (!MayName(text.Span))
-        {
-            return true;
-        }
-
         try
         {
             Utf8JsonReader reader = text.CreateReader();
@@ -36,19 +32,20 @@ internal static class NativeModelPeek
                     return false;
                 }
             }
-
-            return true;
         }
         catch (JsonException exception)
         {
             JsonSyntax.Report(text, exception, faults);
             return false;
         }
-    }
 
-    // A key may be spelled with escapes, so a backslash anywhere is a reason to look.
-    private static bool MayName(ReadOnlySpan<byte> text) =>
-        text.IndexOf("\"model\""u8) >= 0 || text.IndexOf("\"version\""u8) >= 0 || text.Contains((byte)'\\');
+        if (model is null)
+        {
+            faults.Add("model", "The body names no 'model'; name it there, or in the path: /predict/{model}.", "a string", "nothing");
+        }
+
+        return model is not null;
+    }
 
     private static void ReadMember(ref Utf8JsonReader reader, JsonText text, FaultList faults, ref string? model, ref string? version)
     {
