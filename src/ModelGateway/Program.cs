@@ -3,6 +3,7 @@ using ModelGateway.Admin;
 using ModelGateway.Auth;
 using ModelGateway.Observability;
 using ModelGateway.Protocols;
+using ModelGateway.Protocols.Native;
 
 WebApplicationBuilder builder = WebApplication.CreateBuilder(args);
 builder.AddGatewayOptions();
@@ -16,11 +17,11 @@ builder.Services.AddSingleton<Readiness>();
 builder.Services.AddHostedService<ShutdownDelay>();
 
 WebApplication app = builder.Build();
-app.UseResponseHeaders();
-app.UseRequestLog();
-app.UseProblems();
+app.UseMiddleware<RequestFrame>();
 app.UseGatewayAuth();
 app.MapHealth();
 app.MapMetricsPage();
+app.MapNative();
+
 app.MapLogLevel();
 await app.RunAsync();

@@ -1,1 +1,24 @@
-return;
+using ModelGateway.Benchmarks;
+
+// Each command measures one bar of docs/benchmarks.md and prints what it saw; nothing here is part of CI.
+return args switch
+{
+    ["floor-server", string address, string answerFile] => await FloorServer.RunAsync(address, answerFile),
+    ["floor", ..] => await FloorBenchmark.RunAsync(args[1..]),
+    ["swaps", ..] => await SwapBenchmark.RunAsync(args[1..]),
+    ["soak", ..] => await SoakBenchmark.RunAsync(args[1..]),
+    ["start", ..] => await StartBenchmark.RunAsync(),
+    _ => Usage(),
+};
+
+static int Usage()
+{
+    Console.WriteLine("""
+        dotnet run -c Release --project tests/ModelGateway.Benchmarks -- COMMAND
+          floor [rounds]       tiny models, JSON, 16 connections, against a bare Kestrel endpoint with the same bodies (needs wrk)
+          swaps [count]        new versions of a model under constant load: failed requests, sessions left
+          soak [requests]      varying shapes for a million requests: resident memory along the way (needs wrk)
+          start                from process start to the first right answer; 100 models of 1 MB: time to ready, threads
+        """);
+    return 1;
+}

@@ -90,8 +90,15 @@ internal static class Warmup
 
     private static List<NamedTensor> RunMadeUp(IModelInstance instance, Action<string> skipped, CancellationToken cancellationToken)
     {
+        // A wrong rank is more than an error to some of ONNX Runtime's kernels: Einsum ends the process.
+        if (instance.Signature.Inputs.Any(input => input is { Dimensions: null, Optional: false }))
+        {
+            skipped("an input has no declared shape.");
+            return [];
+        }
+
         string reason = "its inputs are too large to make up.";
-        bool hasFreeDimension = instance.Signature.Inputs.Any(input => input.Dimensions is null || input.Dimensions.Contains(-1));
+        bool hasFreeDimension = instance.Signature.Inputs.Any(input => input.Dimensions!.Contains(-1));
         foreach (long length in hasFreeDimension ? Lengths : Lengths.AsSpan(0, 1).ToArray())
         {
             List<NamedTensor>? inputs = MakeUp(instance.Signature, length);
@@ -115,14 +122,19 @@ internal static class Warmup
         return [];
     }
 
-    // Zeros; the first dimension, which is the batch as a rule, stays 1.
+    // Zeros. The first free dimension of a matrix or more is the batch as a rule and stays 1, wherever its name stands.
     private static List<NamedTensor>? MakeUp(ModelSignature signature, long length)
     {
+        HashSet<string> batch = [.. signature.Inputs
+            .Where(spec => spec.Dimensions is [-1, _, ..] && spec.DimensionNames.Count > 0 && spec.DimensionNames[0].Length > 0)
+            .Select(spec => spec.DimensionNames[0])];
         var inputs = new List<NamedTensor>();
         foreach (TensorSpec spec in signature.Inputs.Where(spec => !spec.Optional))
         {
-            long[] dimensions = spec.Dimensions ?? [1, length];
-            long[] shape = [.. dimensions.Select((dimension, index) => dimension >= 0 ? dimension : index == 0 && dimensions.Length > 1 ? 1 : length)];
+            long[] dimensions = spec.Dimensions!;
+            bool IsBatch(int index) =>
+                (index == 0 && dimensions.Length > 1) || (index < spec.DimensionNames.Count && batch.Contains(spec.DimensionNames[index]));
+            long[] shape = [.. dimensions.Select((dimension, index) => dimension >= 0 ? dimension : IsBatch(index) ? 1 : length)];
             if (!TensorShape.TryCountElements(shape, out long count) || count > LargestMadeUpInput)
             {
                 return null;

@@ -10,16 +10,21 @@ namespace ModelGateway.Serving.Repository;
 /// </summary>
 public sealed class ArtifactCache : IDisposable
 {
+    private const string FolderPrefix = "artifacts-";
+    private const string LockName = ".lock";
     private readonly string _folder;
+    private readonly FileStream _lock;
 
-    /// <summary>Makes a folder for this process below <paramref name="root"/>.</summary>
+    /// <summary>Makes a folder for this process below <paramref name="root"/>, and removes those that processes which died left there.</summary>
     /// <exception cref="IOException">The folder cannot be made.</exception>
     /// <exception cref="UnauthorizedAccessException">The folder cannot be made.</exception>
     public ArtifactCache(string root)
     {
         Directory.CreateDirectory(root);
-        _folder = Path.Combine(root, $"artifacts-{Guid.NewGuid():n}");
+        RemoveLeftovers(root);
+        _folder = Path.Combine(root, $"{FolderPrefix}{Guid.NewGuid():n}");
         Directory.CreateDirectory(_folder);
+        _lock = new FileStream(Path.Combine(_folder, LockName), FileMode.Create, FileAccess.Write, FileShare.None);
     }
 
     /// <summary>Copies the files of a version, hashing them on the way.</summary>
@@ -57,7 +62,32 @@ public sealed class ArtifactCache : IDisposable
     }
 
     /// <summary>Removes the process's folder.</summary>
-    public void Dispose() => new ModelArtifact(_folder, "", 0).Dispose();
+    public void Dispose()
+    {
+        _lock.Dispose();
+        new ModelArtifact(_folder, "", 0).Dispose();
+    }
+
+    // A living process holds the lock of its folder; one that was killed could not remove its own.
+    private static void RemoveLeftovers(string root)
+    {
+        foreach (string folder in Directory.EnumerateDirectories(root, FolderPrefix + "*"))
+        {
+            try
+            {
+                string path = Path.Combine(folder, LockName);
+                if (File.Exists(path))
+                {
+                    new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.None).Dispose();
+                    Directory.Delete(folder, recursive: true);
+                }
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                // Alive, or another user's.
+            }
+        }
+    }
 
     private static async Task<byte[]> CopyAsync(IObjectStore store, StoredObject file, string path, CancellationToken cancellationToken)
     {

@@ -1,31 +1,85 @@
+using System.Text.Json.Serialization;
 using ModelGateway.Auth;
 using Serilog.Core;
 using Serilog.Events;
 
 namespace ModelGateway.Admin;
 
-/// <summary>The log level, readable and changeable while the server runs. A change lasts until the next one or a restart.</summary>
+/// <summary>
+/// The log level, readable and changeable while the server runs; a change lasts until the next one or a restart. Besides our own
+/// <c>level</c> it speaks the logging extension that Triton's tools use: <c>log_verbose_level</c> and the switches by severity.
+/// </summary>
 internal static class LogLevelEndpoints
 {
     public static void MapLogLevel(this IEndpointRouteBuilder app)
     {
         RouteGroupBuilder group = app.MapGroup("/v2/logging").WithTags("Operations").RequireScope(Scopes.Manage);
-        group.MapGet("", (LoggingLevelSwitch level) => TypedResults.Ok(new LogLevel(level.MinimumLevel.ToString())))
+        group.MapGet("", (LoggingLevelSwitch level) => TypedResults.Ok(LogSettings.Of(level.MinimumLevel)))
             .WithSummary("The lowest level that is logged.");
-        group.MapPost("", Set).WithSummary("Change the level: Verbose, Debug, Information, Warning, Error or Fatal.");
+        group.MapPost("", Set)
+            .WithSummary("Change the level: Verbose, Debug, Information, Warning, Error or Fatal.")
+            .Produces<LogSettings>();
     }
 
-    private static IResult Set(LogLevel wanted, LoggingLevelSwitch level)
+    private static IResult Set(LogSettings wanted, LoggingLevelSwitch level)
     {
-        if (!Enum.TryParse(wanted.Level, ignoreCase: true, out LogEventLevel parsed) || !Enum.IsDefined(parsed))
+        if (!wanted.TryToLevel(level.MinimumLevel, out LogEventLevel parsed))
         {
             return TypedResults.Problem(
-                $"The level must be one of {string.Join(", ", Enum.GetNames<LogEventLevel>())}.", statusCode: StatusCodes.Status400BadRequest);
+                $"'level' must be one of {string.Join(", ", Enum.GetNames<LogEventLevel>())}.", statusCode: StatusCodes.Status400BadRequest);
         }
 
         level.MinimumLevel = parsed;
-        return TypedResults.Ok(new LogLevel(parsed.ToString()));
+        return TypedResults.Ok(LogSettings.Of(parsed));
     }
 
-    internal sealed record LogLevel(string Level);
+    internal sealed record LogSettings
+    {
+        public string? Level { get; init; }
+
+        [JsonPropertyName("log_verbose_level")]
+        public int? VerboseLevel { get; init; }
+
+        [JsonPropertyName("log_info")]
+        public bool? Info { get; init; }
+
+        [JsonPropertyName("log_warning")]
+        public bool? Warning { get; init; }
+
+        [JsonPropertyName("log_error")]
+        public bool? Error { get; init; }
+
+        public static LogSettings Of(LogEventLevel level) => new()
+        {
+            Level = level.ToString(),
+            VerboseLevel = Math.Max(0, LogEventLevel.Information - level),
+            Info = level <= LogEventLevel.Information,
+            Warning = level <= LogEventLevel.Warning,
+            Error = level <= LogEventLevel.Error,
+        };
+
+        // Our own key rules; then verbose; then the least severe switch that is set.
+        public bool TryToLevel(LogEventLevel current, out LogEventLevel level)
+        {
+            if (Level is not null)
+            {
+                return Enum.TryParse(Level, ignoreCase: true, out level) && Enum.IsDefined(level) && !char.IsAsciiDigit(Level[0]);
+            }
+
+            level = VerboseLevel switch
+            {
+                1 => LogEventLevel.Debug,
+                > 1 => LogEventLevel.Verbose,
+                0 when current < LogEventLevel.Information => LogEventLevel.Information,
+                _ => current,
+            };
+            level = Info == false && level == LogEventLevel.Information ? LogEventLevel.Warning : level;
+            level = Warning == false && level == LogEventLevel.Warning ? LogEventLevel.Error : level;
+            level = Error == false && level == LogEventLevel.Error ? LogEventLevel.Fatal : level;
+            level = Error == true && level > LogEventLevel.Error ? LogEventLevel.Error : level;
+            level = Warning == true && level > LogEventLevel.Warning ? LogEventLevel.Warning : level;
+            level = Info == true && level > LogEventLevel.Information ? LogEventLevel.Information : level;
+            return true;
+        }
+    }
 }

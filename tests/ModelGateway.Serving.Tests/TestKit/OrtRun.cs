@@ -1,6 +1,6 @@
-using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.ML.OnnxRuntime;
-using ModelGateway.Serving.Runtime;
+using ModelGateway.Serving.Runtime.Onnx;
 
 namespace ModelGateway.Serving.Tests.TestKit;
 
@@ -13,9 +13,8 @@ internal sealed class OrtRun : IDisposable
     private readonly List<string> _names = [];
     private IDisposableReadOnlyCollection<OrtValue>? _outputs;
 
-    // ONNX Runtime reads the switch of its telemetry when it is first called. The core throws it in its module initializer, which runs by
-    // itself only when the core's code is used; these tests may use nothing of it.
-    static OrtRun() => RuntimeHelpers.RunModuleConstructor(typeof(IModelRuntime).Module.ModuleHandle);
+    // The core's environment comes first, whichever test runs first: ONNX Runtime makes one of its own otherwise, with telemetry.
+    static OrtRun() => OnnxEnvironment.EnsureCreated(Environment.ProcessorCount, NullLogger.Instance);
 
     public OrtRun(byte[] model)
     {

@@ -1,0 +1,173 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace ModelGateway.TestKit.Hosting;
+
+/// <summary>
+/// The real gateway in a process of its own, as an operator starts it: for signals, exit codes, memory, threads and first starts.
+/// It is killed when disposed, if it still runs.
+/// </summary>
+public sealed partial class GatewayProcess : IAsyncDisposable
+{
+    private const int Sigterm = 15;
+    private readonly StringBuilder _output = new();
+    private readonly Process _process;
+
+    private GatewayProcess(Process process, Uri address)
+    {
+        _process = process;
+        Client = new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromSeconds(30) };
+    }
+
+    /// <summary>A client whose base address is the gateway's.</summary>
+    public HttpClient Client { get; }
+
+    /// <summary>The process's id.</summary>
+    public int Id => _process.Id;
+
+    /// <summary>Everything it wrote so far, standard output and error together.</summary>
+    public string Output
+    {
+        get
+        {
+            lock (_output)
+            {
+                return _output.ToString();
+            }
+        }
+    }
+
+    /// <summary>Starts the gateway on a free loopback port; does not wait until it answers.</summary>
+    /// <param name="settings">Environment variables, for example <c>Gateway__Repository</c>; a null value removes one.</param>
+    /// <param name="arguments">Command line arguments.</param>
+    /// <param name="wrapper">A program in front, with its arguments, for example <c>strace -f</c>.</param>
+    public static GatewayProcess Start(IReadOnlyDictionary<string, string?> settings, IEnumerable<string>? arguments = null, params string[] wrapper)
+    {
+        string address = $"http://127.0.0.1:{FreePort()}";
+        string[] command = [.. wrapper, "dotnet", Path.Combine(AppContext.BaseDirectory, "ModelGateway.dll"), .. arguments ?? []];
+        var start = new ProcessStartInfo(command[0], command.Skip(1))
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+            WorkingDirectory = AppContext.BaseDirectory,
+        };
+        start.Environment["ASPNETCORE_URLS"] = address;
+        start.Environment["ASPNETCORE_ENVIRONMENT"] = "Production";
+        foreach ((string name, string? value) in settings)
+        {
+            if (value is null)
+            {
+                start.Environment.Remove(name);
+            }
+            else
+            {
+                start.Environment[name] = value;
+            }
+        }
+
+        var gateway = new GatewayProcess(new Process { StartInfo = start }, new Uri(address));
+        gateway._process.OutputDataReceived += gateway.Collect;
+        gateway._process.ErrorDataReceived += gateway.Collect;
+        gateway._process.Start();
+        gateway._process.BeginOutputReadLine();
+        gateway._process.BeginErrorReadLine();
+        return gateway;
+    }
+
+    /// <summary>Waits until <c>/health/ready</c> answers 200.</summary>
+    /// <exception cref="TimeoutException">It does not within a minute, or the process ended; the message holds its output.</exception>
+    public async Task WaitUntilReadyAsync()
+    {
+        for (var waited = Stopwatch.StartNew(); waited.Elapsed < TimeSpan.FromMinutes(1) && !_process.HasExited; await Task.Delay(10))
+        {
+            try
+            {
+                using HttpResponseMessage response = await Client.GetAsync(new Uri("/health/ready", UriKind.Relative));
+                if (response.StatusCode == HttpStatusCode.OK)
+                {
+                    return;
+                }
+            }
+            catch (HttpRequestException)
+            {
+                // Not listening yet.
+            }
+        }
+
+        throw new TimeoutException($"The gateway did not become ready. It wrote:{Environment.NewLine}{Output}");
+    }
+
+    /// <summary>Asks the process to stop, as an orchestrator does.</summary>
+    public void Terminate() => _ = Kill(GatewayId(), Sigterm);
+
+    /// <summary>Waits for the end and returns the exit code; everything written is then in <see cref="Output"/>.</summary>
+    public async Task<int> WaitForExitAsync(TimeSpan patience)
+    {
+        using var deadline = new CancellationTokenSource(patience);
+        await _process.WaitForExitAsync(deadline.Token);
+        return _process.ExitCode;
+    }
+
+    /// <summary>Resident memory in bytes; Linux only.</summary>
+    public long ResidentBytes() => ReadStatus("VmRSS:") * 1024;
+
+    /// <summary>Processor time used so far, user and system.</summary>
+    public TimeSpan ProcessorTime()
+    {
+        _process.Refresh();
+        return _process.TotalProcessorTime;
+    }
+
+    /// <summary>Threads of the process; Linux only.</summary>
+    public long Threads() => ReadStatus("Threads:");
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill(entireProcessTree: true);
+            await _process.WaitForExitAsync();
+        }
+
+        _process.Dispose();
+        Client.Dispose();
+    }
+
+    private static int FreePort()
+    {
+        using var probe = new TcpListener(IPAddress.Loopback, 0);
+        probe.Start();
+        return ((IPEndPoint)probe.LocalEndpoint).Port;
+    }
+
+    // Behind a wrapper the gateway is the wrapper's child.
+    private int GatewayId()
+    {
+        string children = File.Exists($"/proc/{_process.Id}/task/{_process.Id}/children") ? File.ReadAllText($"/proc/{_process.Id}/task/{_process.Id}/children") : "";
+        string[] ids = children.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        return _process.StartInfo.FileName == "dotnet" || ids.Length == 0 ? _process.Id : int.Parse(ids[0], CultureInfo.InvariantCulture);
+    }
+
+    private long ReadStatus(string key)
+    {
+        string line = File.ReadLines($"/proc/{_process.Id}/status").First(line => line.StartsWith(key, StringComparison.Ordinal));
+        return long.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+    }
+
+    private void Collect(object sender, DataReceivedEventArgs line)
+    {
+        lock (_output)
+        {
+            _output.AppendLine(line.Data);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Kill(int process, int signal);
+}

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Installs and starts what the tests need, then runs all of them. Safe to run again: what is there is left alone.
+# Usage: tests/run.sh [arguments for dotnet test, for example --filter Name~Planner]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# ONNX Runtime sends usage data by default; the product forbids it by itself, and this covers every other process here.
+export ORT_DISABLE_TELEMETRY=1
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+
+# tool -> Debian package. strace watches what a process opens and asks for; promtool checks metrics; Chromium opens Swagger UI.
+declare -A packages=(
+  [strace]=strace [promtool]=prometheus [chromium]=chromium [chromedriver]=chromium-driver
+)
+missing=()
+for tool in "${!packages[@]}"; do
+  command -v "$tool" >/dev/null || missing+=("${packages[$tool]}")
+done
+
+# Debian's own python: another one in front of it on the path does not see Debian's packages.
+python=/usr/bin/python3
+"$python" -c 'import onnx' 2>/dev/null || missing+=(python3-onnx)
+dpkg-query -W libonnx-testdata >/dev/null 2>&1 || missing+=(libonnx-testdata)
+if ((${#missing[@]})); then
+  if ! command -v apt-get >/dev/null; then
+    echo "These are needed for the tests and there is no apt-get to install them: ${missing[*]}" >&2
+    exit 1
+  fi
+  as_root=()
+  ((EUID == 0)) || as_root=(sudo)
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+# Models over all types, ranks and operator families, with answers computed apart from ONNX Runtime.
+export MODELGATEWAY_COLLECTION="$PWD/artifacts/collection"
+rm -rf "$MODELGATEWAY_COLLECTION"
+"$python" tests/collection/make_collection.py --onnx-node-tests "$MODELGATEWAY_COLLECTION" | tail -n 1
+
+dotnet build ModelGateway.sln --nologo -v quiet
+dotnet test ModelGateway.sln --no-build --nologo --logger "console;verbosity=minimal" --blame-hang-timeout 5m "$@"
