@@ -3,6 +3,7 @@ using ModelGateway.Auth;
 using ModelGateway.Observability;
 using ModelGateway.Protocols;
 using ModelGateway.Protocols.Native;
+using ModelGateway.Protocols.OpenInference;
 
 namespace ModelGateway;
 
@@ -28,6 +29,7 @@ internal static class GatewayApp
         app.MapHealth();
         app.MapMetricsPage();
         app.MapNative();
+        app.MapOpenInference();
         app.MapLogLevel();
         return app;
     }
