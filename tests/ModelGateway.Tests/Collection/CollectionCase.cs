@@ -17,6 +17,8 @@ internal sealed class CollectionCase
 
     public IReadOnlyList<JsonObject> Outputs => [.. _json["outputs"]!.AsArray().Select(item => item!.AsObject())];
 
+    public bool HasEmptyTensors => Inputs.Concat(Outputs).Any(tensor => tensor["shape"] is JsonArray shape && shape.Any(dimension => (long)dimension! == 0));
+
     /// <summary>The folder that tests/run.sh wrote the collection to.</summary>
     public static string Folder => Environment.GetEnvironmentVariable("MODELGATEWAY_COLLECTION")
         ?? throw new InvalidOperationException("MODELGATEWAY_COLLECTION is not set: run the tests by tests/run.sh, which makes the collection.");

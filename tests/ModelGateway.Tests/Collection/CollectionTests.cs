@@ -44,6 +44,12 @@ public sealed partial class CollectionTests(CollectionTests.CollectionGateway fi
     [Fact]
     public Task Predict_Native_AnswersAsExpected() => CheckAllAsync(async test =>
     {
+        // Nested arrays cannot spell the dimensions that stand behind an empty one; the protocol with shapes covers those.
+        if (test.HasEmptyTensors)
+        {
+            return null;
+        }
+
         using var content = new StringContent(NativeDialect.WriteRequest(test).ToJsonString(), Encoding.UTF8, "application/json");
         using HttpResponseMessage response = await PostAsync($"/predict/{test.Model}", content);
         string text = await response.Content.ReadAsStringAsync();

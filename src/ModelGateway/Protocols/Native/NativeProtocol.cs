@@ -16,7 +16,7 @@ internal sealed class NativeProtocol : IPredictProtocol
         var faults = new FaultList();
         using JsonText? text = JsonText.Open(body, faults);
         return text is not null && NativeModelPeek.TryReadModel(text, faults, out string? model, out string? version)
-            ? (ModelSpec.Parse(model!, version), null)
+            ? (ModelSpec.Parse(model, version), null)
             : (default, faults.ToError());
     }
 
