@@ -33,7 +33,7 @@ public static class RequestValidator
             }
             else if (faulty?.Contains(name) != true)
             {
-                CheckTensor(signature.Inputs[index], tensor, faults);
+                CheckTensor(signature.Inputs[index], tensor.Type, tensor.Shape, faults);
             }
         }
     }
@@ -58,16 +58,21 @@ public static class RequestValidator
         return false;
     }
 
-    private static void CheckTensor(TensorSpec spec, Tensor tensor, FaultList faults)
+    /// <summary>
+    /// Whether a tensor of this type and shape fits the input; if not, adds the fault. For readers that know both before the data:
+    /// what does not fit need not be read.
+    /// </summary>
+    public static bool CheckTensor(TensorSpec spec, TensorType type, ReadOnlySpan<long> shape, FaultList faults)
     {
-        if (tensor.Type == spec.Type && spec.Accepts(tensor.Shape))
+        if (type == spec.Type && spec.Accepts(shape))
         {
-            return;
+            return true;
         }
 
         string expected = $"{spec.Type.Name()} {spec.FormatDimensions()}";
-        string got = $"{tensor.Type.Name()} {TensorShape.Format(tensor.Shape)}";
+        string got = $"{type.Name()} {TensorShape.Format(shape)}";
         faults.Add(spec.Name, $"Input '{spec.Name}' expects {expected}, but got {got}.", expected, got);
+        return false;
     }
 
     private static void CheckMissing(ModelSignature signature, PredictRequest request, FaultList faults, IReadOnlySet<string>? faulty)

@@ -65,7 +65,7 @@ internal sealed class PredictExchange(
         if (!access.Allows(http, spec.Model))
         {
             metrics.CountUnrouted("forbidden");
-            return Problems.WriteAsync(http, StatusCodes.Status403Forbidden, "Forbidden", "The token does not cover this model: its claim 'models' has no pattern for it.");
+            return Problems.WriteModelForbiddenAsync(http);
         }
 
         return manager.Check(spec, access.Filter(http)) is { } error ? RefuseUnrouted(http, error) : null;

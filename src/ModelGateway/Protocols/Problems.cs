@@ -45,6 +45,10 @@ internal static partial class Problems
     /// <summary>Answers for a layer that left only a status: an unknown path, a wrong verb, a refused token, an unforeseen exception.</summary>
     public static Task WriteAsync(HttpContext http, int status) => WriteAsync(http, status, ReasonPhrases.GetReasonPhrase(status), Explain(http, status));
 
+    /// <summary>Answers that the caller may not use the model that the request is about.</summary>
+    public static Task WriteModelForbiddenAsync(HttpContext http) =>
+        WriteAsync(http, StatusCodes.Status403Forbidden, "Forbidden", "The token does not cover this model: its claim 'models' has no pattern for it.");
+
     /// <summary>The metric outcome of a refusal.</summary>
     public static string Outcome(PredictErrorKind kind) => kind switch
     {

@@ -1,4 +1,5 @@
 using ModelGateway.Protocols.Bodies;
+using ModelGateway.Protocols.OpenInference;
 
 namespace ModelGateway.Protocols;
 
@@ -9,5 +10,6 @@ internal static class ProtocolsSetup
     {
         services.AddSingleton<RequestBodyReader>();
         services.AddSingleton<PredictExchange>();
+        services.AddOpenInference();
     }
 }

@@ -1,0 +1,36 @@
+using ModelGateway.Admin;
+using ModelGateway.Auth;
+using ModelGateway.Observability;
+using ModelGateway.Protocols;
+using ModelGateway.Protocols.Native;
+using ModelGateway.Protocols.OpenInference;
+
+namespace ModelGateway;
+
+/// <summary>The whole web host, not yet started: what Program runs, and what tests start beside each other on ports of their own.</summary>
+internal static class GatewayApp
+{
+    public static WebApplication Build(string[] args)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateBuilder(args);
+        builder.AddGatewayOptions();
+        builder.AddLogging();
+        builder.AddKestrel();
+        builder.AddGatewayAuth();
+        builder.Services.AddGatewayMetrics();
+        builder.Services.AddServing();
+        builder.Services.AddProtocols();
+        builder.Services.AddSingleton<Readiness>();
+        builder.Services.AddHostedService<ShutdownDelay>();
+
+        WebApplication app = builder.Build();
+        app.UseMiddleware<RequestFrame>();
+        app.UseGatewayAuth();
+        app.MapHealth();
+        app.MapMetricsPage();
+        app.MapNative();
+        app.MapOpenInference();
+        app.MapLogLevel();
+        return app;
+    }
+}

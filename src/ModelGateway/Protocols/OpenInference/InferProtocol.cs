@@ -1,0 +1,70 @@
+using ModelGateway.Protocols.Json;
+using ModelGateway.Serving.Inference;
+using ModelGateway.Serving.Lifecycle;
+using ModelGateway.Serving.Models;
+using ModelGateway.Serving.Tensors;
+
+namespace ModelGateway.Protocols.OpenInference;
+
+/// <summary>Prediction in the Open Inference Protocol. A body comes in one of three forms:</summary>
+/// <remarks>
+/// <code>
+/// Inference-Header-Content-Length   body
+/// absent                            JSON
+/// n                                 n bytes of JSON, then the binary tensors in the order of the inputs
+/// 0                                 the data of the one input
+/// </code>
+/// The answer has the first or the second form, as each output is asked for.
+/// </remarks>
+internal sealed class InferProtocol : IPredictProtocol
+{
+    public static readonly InferProtocol Instance = new();
+
+    private InferProtocol()
+    {
+    }
+
+    public IProtocolRequest Read(HttpContext http, ModelSpec asked, ReadOnlyMemory<byte> body, Servable servable, FaultList faults)
+    {
+        var request = new InferRequest();
+        if (InferenceHeader.TryRead(http.Request.Headers, body.Length, out int? jsonLength, faults))
+        {
+            if (jsonLength == 0)
+            {
+                ReadRaw(body.Span, servable.Signature, request, faults);
+            }
+            else
+            {
+                ReadJson(body, jsonLength, servable.Signature, request, faults);
+            }
+        }
+
+        return request;
+    }
+
+    private static void ReadRaw(ReadOnlySpan<byte> body, ModelSignature signature, InferRequest request, FaultList faults)
+    {
+        request.IsBinaryByDefault = true;
+        if (RawInput.Read(body, signature, faults) is (string name, Tensor tensor))
+        {
+            request.Prediction.Add(name, tensor);
+            RequestValidator.Validate(signature, request.Prediction, faults);
+        }
+    }
+
+    private static void ReadJson(ReadOnlyMemory<byte> body, int? jsonLength, ModelSignature signature, InferRequest request, FaultList faults)
+    {
+        using JsonText? text = JsonText.Open(body[..(jsonLength ?? body.Length)], faults);
+        if (text is null)
+        {
+            return;
+        }
+
+        var reading = new InferReading(text, signature, request, faults);
+        if (InferRequestReader.TryRead(reading))
+        {
+            BinaryInputs.Read(reading, jsonLength is { } length ? body.Span[length..] : default, jsonLength is not null);
+            RequestValidator.Validate(signature, request.Prediction, faults, reading.Faulty);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+using ModelGateway.Auth;
+
+namespace ModelGateway.Protocols.OpenInference;
+
+/// <summary>The model repository extension: what there is, load, unload.</summary>
+internal static class RepositoryEndpoints
+{
+    public static void MapRepository(this RouteGroupBuilder root)
+    {
+        RouteGroupBuilder group = root.MapGroup("/repository").AddEndpointFilter<ModelAccessFilter>();
+        group.MapPost("/index", static (HttpContext http, RepositoryAnswers answers) => answers.IndexAsync(http))
+            .RequireScope(Scopes.Read)
+            .WithSummary("Every version of every model that the caller may use, with its state; {\"ready\": true} for those that answer only.")
+            .Produces<IReadOnlyList<RepositoryIndexAnswer>>()
+            .ProducesProblem(StatusCodes.Status400BadRequest);
+        group.MapPost("/models/{model}/load", static (HttpContext http, string model, RepositoryAnswers answers) => answers.LoadAsync(http, model))
+            .RequireScope(Scopes.Manage)
+            .WithSummary("Load a model, or load it anew, and wait until it answers. The parameter config takes the place of its model.yaml.")
+            .Produces(StatusCodes.Status200OK)
+            .ProducesProblem(StatusCodes.Status400BadRequest)
+            .ProducesProblem(StatusCodes.Status404NotFound);
+        group.MapPost("/models/{model}/unload", static (HttpContext http, string model, RepositoryAnswers answers) => answers.UnloadAsync(http, model))
+            .RequireScope(Scopes.Manage)
+            .WithSummary("Unload a model, wait until its memory is free, and keep it out until it is loaded by request.")
+            .Produces(StatusCodes.Status200OK)
+            .ProducesProblem(StatusCodes.Status400BadRequest)
+            .ProducesProblem(StatusCodes.Status404NotFound);
+    }
+}
