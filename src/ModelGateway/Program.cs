@@ -16,9 +16,7 @@ builder.Services.AddSingleton<Readiness>();
 builder.Services.AddHostedService<ShutdownDelay>();
 
 WebApplication app = builder.Build();
-app.UseResponseHeaders();
-app.UseRequestLog();
-app.UseProblems();
+app.UseMiddleware<RequestFrame>();
 app.UseGatewayAuth();
 app.MapHealth();
 app.MapMetricsPage();

@@ -58,17 +58,27 @@ internal static class FloorBenchmark
             await WarmAsync(floorUrl, gatewayUrl, body);
             var ratios = new List<double>();
             long failures = 0;
+            long floorRequests = 0;
+            long gatewayRequests = 0;
+            floor.Refresh();
+            TimeSpan floorStart = floor.TotalProcessorTime;
+            TimeSpan gatewayStart = gateway.ProcessorTime();
             for (int round = 0; round < rounds; round++)
             {
                 Wrk.Slice bare = await Wrk.PostAsync(floorUrl, [body], Connections, SliceSeconds);
                 Wrk.Slice served = await Wrk.PostAsync(gatewayUrl, [body], Connections, SliceSeconds);
                 ratios.Add(served.RequestsPerSecond / bare.RequestsPerSecond);
                 failures += served.Failures;
+                floorRequests += bare.Requests;
+                gatewayRequests += served.Requests;
                 Console.WriteLine($"  round {round + 1}: floor {bare.RequestsPerSecond:0}/s, gateway {served.RequestsPerSecond:0}/s, ratio {ratios[^1]:0.00}");
             }
 
             ratios.Sort();
-            Console.WriteLine($"{name}: {ratios[ratios.Count / 2]:0.00} of the floor ({ratios[0]:0.00}-{ratios[^1]:0.00}), answer {bytes.Length} bytes, {failures} failed");
+            floor.Refresh();
+            double floorMicroseconds = (floor.TotalProcessorTime - floorStart).TotalMicroseconds / floorRequests;
+            double gatewayMicroseconds = (gateway.ProcessorTime() - gatewayStart).TotalMicroseconds / gatewayRequests;
+            Console.WriteLine($"{name}: {ratios[ratios.Count / 2]:0.00} of the floor ({ratios[0]:0.00}-{ratios[^1]:0.00}), answer {bytes.Length} bytes, {failures} failed; CPU a request {floorMicroseconds:0.0} us bare, {gatewayMicroseconds:0.0} us gateway");
         }
         finally
         {

@@ -21,6 +21,8 @@ namespace ModelGateway.Serving.Inference;
 /// </remarks>
 public sealed partial class Predictor(ServingOptions options, TimeProvider time, ILogger<Predictor> logger)
 {
+    private readonly RunDeadlines _deadlines = new();
+
     /// <summary>Predicts. The request must have passed <see cref="RequestValidator"/> against the servable's signature.</summary>
     /// <param name="servable">Held by a handle of the caller's until the response is written.</param>
     /// <param name="request">Stays the caller's.</param>
@@ -57,8 +59,7 @@ public sealed partial class Predictor(ServingOptions options, TimeProvider time,
         }
 
         long started = time.GetTimestamp();
-        using CancellationTokenSource deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(left);
+        using RunDeadline deadline = _deadlines.Rent(left, cancellationToken);
         try
         {
             IReadOnlyList<OutputValue> outputs = instance.Run(request.Inputs, request.Outputs, deadline.Token);

@@ -15,6 +15,7 @@ public sealed partial class RepositoryWatcher(
     private readonly SemaphoreSlim _scan = new(1, 1);
     private readonly HashSet<string> _reported = new(StringComparer.Ordinal);
     private bool _unreadable;
+    private volatile bool _settling;
 
     /// <summary>Why the repository could not be read at the last scan, or null.</summary>
     public string? Problem { get; private set; }
@@ -29,6 +30,7 @@ public sealed partial class RepositoryWatcher(
         {
             RepositoryListing listing = await repository.ScanAsync(trusted, cancellationToken);
             manager.Apply(listing);
+            _settling = listing.Models.Values.Any(model => model.Versions.Any(version => version.IsSettling));
             Report(listing);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -105,10 +107,9 @@ public sealed partial class RepositoryWatcher(
     {
         // The listing of a folder is synchronous: not on the thread that starts the host.
         await Task.Yield();
-        using var timer = new PeriodicTimer(options.PollInterval, time);
         try
         {
-            do
+            while (true)
             {
                 try
                 {
@@ -119,8 +120,11 @@ public sealed partial class RepositoryWatcher(
                     metrics.RepositoryScans.WithLabels("error").Inc();
                     Log.WatcherFailed(logger, exception);
                 }
+
+                // What settles is looked at again as soon as it can have settled.
+                TimeSpan pause = _settling && options.SettleTime < options.PollInterval ? options.SettleTime : options.PollInterval;
+                await Task.Delay(pause, time, stoppingToken);
             }
-            while (await timer.WaitForNextTickAsync(stoppingToken));
         }
         catch (OperationCanceledException)
         {

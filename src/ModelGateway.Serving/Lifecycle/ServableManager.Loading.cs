@@ -8,6 +8,21 @@ namespace ModelGateway.Serving.Lifecycle;
 /// <summary>The manager's bookkeeping: from listings to slots, from plans to loads and drains. Everything here that takes a slot runs under <c>_gate</c>.</summary>
 public sealed partial class ServableManager
 {
+    // What was still settling when the repository was first read belongs to the start; what comes later does not hold it up.
+    private void NoteSettling(RepositoryListing listing)
+    {
+        IEnumerable<ServableId> settling = listing.Models.Values.SelectMany(
+            model => model.Versions.Where(version => version.IsSettling).Select(version => new ServableId(model.Name, version.Version)));
+        if (_settlingAtStart is null)
+        {
+            _settlingAtStart = [.. settling];
+        }
+        else
+        {
+            _settlingAtStart.IntersectWith(settling);
+        }
+    }
+
     private void Take(ModelListing listing)
     {
         ModelSlot slot = _models.GetOrAdd(listing.Name, static name => new ModelSlot(name));
@@ -272,7 +287,7 @@ public sealed partial class ServableManager
 
     private void Pulse()
     {
-        IsInitialized |= _scanned && _loading == 0;
+        IsInitialized |= _settlingAtStart is { Count: 0 } && _loading == 0;
         TaskCompletionSource changed = _changed;
         _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         changed.SetResult();

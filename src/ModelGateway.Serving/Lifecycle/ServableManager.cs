@@ -27,7 +27,7 @@ public sealed partial class ServableManager : IDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private bool _scanned;
+    private HashSet<ServableId>? _settlingAtStart;
     private bool _disposed;
     private int _loading;
     private int _inMemory;
@@ -44,7 +44,7 @@ public sealed partial class ServableManager : IDisposable
         _logger = logger;
     }
 
-    /// <summary>The repository was read once and every version it then held is Ready, Failed or not wanted.</summary>
+    /// <summary>The repository was read, and every version that lay there at the first reading is Ready, Failed or not wanted.</summary>
     public bool IsInitialized { get; private set; }
 
     /// <summary>Servables in memory, draining ones included; for tests and diagnostics.</summary>
@@ -125,7 +125,7 @@ public sealed partial class ServableManager : IDisposable
                 Advance(slot);
             }
 
-            _scanned = true;
+            NoteSettling(listing);
             Pulse();
         }
     }

@@ -1,3 +1,4 @@
+using ModelGateway.Serving.Models.Configuration;
 using ModelGateway.Serving.Tensors;
 
 namespace ModelGateway.Serving.Models;
@@ -9,7 +10,7 @@ namespace ModelGateway.Serving.Models;
 public sealed record ModelConfig
 {
     /// <summary>What holds without a <c>model.yaml</c>.</summary>
-    public static ModelConfig Default { get; } = new();
+    public static ModelConfig Default { get; } = new() { LoadFingerprint = ModelConfigFingerprint.Of(new ModelConfig()) };
 
     /// <summary>One line for people: shown in the metadata and in Swagger UI.</summary>
     public string? Description { get; init; }

@@ -41,9 +41,9 @@ public static class NameSuggestion
                     continue;
                 }
 
-                int replace = char.ToUpperInvariant(a[i - 1]) == char.ToUpperInvariant(b[j - 1]) ? 0 : 1;
+                int replace = IsSame(a[i - 1], b[j - 1]) ? 0 : 1;
                 cost[i, j] = Math.Min(Math.Min(cost[i - 1, j] + 1, cost[i, j - 1] + 1), cost[i - 1, j - 1] + replace);
-                if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                if (i > 1 && j > 1 && IsSame(a[i - 1], b[j - 2]) && IsSame(a[i - 2], b[j - 1]))
                 {
                     cost[i, j] = Math.Min(cost[i, j], cost[i - 2, j - 2] + 1);
                 }
@@ -52,4 +52,6 @@ public static class NameSuggestion
 
         return cost[a.Length, b.Length];
     }
+
+    private static bool IsSame(char a, char b) => char.ToUpperInvariant(a) == char.ToUpperInvariant(b);
 }

@@ -45,8 +45,10 @@ public static class TensorFiller
 
     private static int CheckedCount(TensorType type, long[] shape)
     {
+        // A made-up string takes its length prefix and a digit.
         const long Largest = 1L << 30;
-        return TensorShape.TryCountElements(shape, out long count) && count * Math.Max(1, type.ElementSize()) <= Largest
+        int size = type == TensorType.Bytes ? 8 : type.ElementSize();
+        return TensorShape.TryCountElements(shape, out long count) && count <= Largest / size
             ? (int)count
             : throw new ArgumentException($"{TensorShape.Format(shape)} is not a shape that can be made up.");
     }
@@ -84,6 +86,7 @@ public static class TensorFiller
 
     private static void WriteScalar(TensorType type, string text, Span<byte> to)
     {
+        // Float, not the default style, which skips commas: a "1,5" must not become 15.
         CultureInfo culture = CultureInfo.InvariantCulture;
         switch (type)
         {
@@ -115,16 +118,16 @@ public static class TensorFiller
                 BinaryPrimitives.WriteInt64LittleEndian(to, long.Parse(text, culture));
                 break;
             case TensorType.Fp16:
-                BinaryPrimitives.WriteHalfLittleEndian(to, Half.Parse(text, culture));
+                BinaryPrimitives.WriteHalfLittleEndian(to, Half.Parse(text, NumberStyles.Float, culture));
                 break;
             case TensorType.Bf16:
-                BinaryPrimitives.WriteUInt16LittleEndian(to, BFloat16Bits.FromDouble(double.Parse(text, culture)));
+                BinaryPrimitives.WriteUInt16LittleEndian(to, BFloat16Bits.FromDouble(double.Parse(text, NumberStyles.Float, culture)));
                 break;
             case TensorType.Fp32:
-                BinaryPrimitives.WriteSingleLittleEndian(to, float.Parse(text, culture));
+                BinaryPrimitives.WriteSingleLittleEndian(to, float.Parse(text, NumberStyles.Float, culture));
                 break;
             default:
-                BinaryPrimitives.WriteDoubleLittleEndian(to, double.Parse(text, culture));
+                BinaryPrimitives.WriteDoubleLittleEndian(to, double.Parse(text, NumberStyles.Float, culture));
                 break;
         }
     }

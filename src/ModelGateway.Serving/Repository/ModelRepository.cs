@@ -110,7 +110,7 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
         string? wait = !files.Any(file => file.Key == prefix + ModelArtifact.ModelFileName) ? $"The version has no {ModelArtifact.ModelFileName} yet."
             : !settled ? "Its files are still changing."
             : null;
-        return new VersionListing(version, files, fingerprint, wait) { Prefix = prefix };
+        return new VersionListing(version, files, fingerprint, wait) { Prefix = prefix, IsSettling = wait is not null && !settled };
     }
 
     private async Task<VersionListing> ReadManifestAsync(

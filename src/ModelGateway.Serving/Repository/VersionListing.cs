@@ -10,6 +10,9 @@ public sealed record VersionListing(long Version, IReadOnlyList<StoredObject> Fi
     /// <summary>The key of the version's folder, with a slash at its end.</summary>
     public required string Prefix { get; init; }
 
+    /// <summary>It waits only for its files to stay unchanged for the settle time.</summary>
+    public bool IsSettling { get; init; }
+
     /// <summary>SHA-256 by file name where the version has a manifest; null where it has none.</summary>
     public IReadOnlyDictionary<string, string>? Checksums { get; init; }
 }

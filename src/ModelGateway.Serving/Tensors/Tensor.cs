@@ -29,7 +29,7 @@ public sealed class Tensor : IDisposable
         Shape = shape;
         ElementCount = TensorShape.CountElements(shape);
         _buffer = buffer;
-        if (type != TensorType.Bytes && ElementCount != buffer.Length / (long)type.ElementSize())
+        if (type != TensorType.Bytes && (buffer.Length % type.ElementSize() != 0 || ElementCount != buffer.Length / type.ElementSize()))
         {
             throw new ArgumentException(
                 $"{type.Name()} {TensorShape.Format(shape)} needs {ElementCount} elements, the buffer holds {buffer.Length} bytes.");

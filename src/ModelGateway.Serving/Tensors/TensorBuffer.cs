@@ -39,6 +39,7 @@ public sealed class TensorBuffer : IDisposable
     /// <summary>Changes the length and keeps the bytes that remain; grows by at least a half, so that appending is linear.</summary>
     public void Resize(int length)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
         byte[] array = Array;
         if (length > array.Length)
         {

@@ -25,6 +25,9 @@ internal static class LoggingSetup
             services.GetRequiredService<LevelFromConfiguration>();
             logger.MinimumLevel.ControlledBy(level)
                 .MinimumLevel.Override("Microsoft.AspNetCore", LogEventLevel.Warning)
+
+                // Off altogether: at any level the framework makes an activity and a scope for every request.
+                .MinimumLevel.Override("Microsoft.AspNetCore.Hosting.Diagnostics", LevelAlias.Off)
                 .MinimumLevel.Override("Microsoft.Extensions", LogEventLevel.Warning)
                 .MinimumLevel.Override("Microsoft.Hosting.Lifetime", LogEventLevel.Information)
                 .MinimumLevel.Override("System.Net.Http", LogEventLevel.Warning)
@@ -44,23 +47,6 @@ internal static class LoggingSetup
             }
         }
     }
-
-    /// <summary>One line a request, for the requests that the options ask for. Bodies, headers and queries are never in it.</summary>
-    public static void UseRequestLog(this WebApplication app)
-    {
-        IOptionsMonitor<GatewayOptions> options = app.Services.GetRequiredService<IOptionsMonitor<GatewayOptions>>();
-        app.UseSerilogRequestLogging(log =>
-        {
-            log.MessageTemplate = "{RequestMethod} {RequestPath} answered {StatusCode} in {Elapsed:0.000} ms";
-            log.GetLevel = (http, _, exception) => LevelOf(options.CurrentValue.Logging.Requests, http.Response.StatusCode, exception);
-        });
-    }
-
-    private static LogEventLevel LevelOf(RequestLogging requests, int status, Exception? exception) =>
-        exception is not null || status >= StatusCodes.Status500InternalServerError ? LogEventLevel.Error
-        : status >= StatusCodes.Status400BadRequest && requests >= RequestLogging.Errors ? LogEventLevel.Warning
-        : requests == RequestLogging.All ? LogEventLevel.Information
-        : LogEventLevel.Debug;
 
     /// <summary>Follows <c>Gateway:Logging:Level</c> when the configuration is read anew.</summary>
     private sealed class LevelFromConfiguration : IDisposable

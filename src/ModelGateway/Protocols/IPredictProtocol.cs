@@ -8,10 +8,10 @@ namespace ModelGateway.Protocols;
 internal interface IPredictProtocol
 {
     /// <summary>
-    /// Reads a body against the servable's signature. All faults go to <paramref name="faults"/>; the request is returned all the
-    /// same, since it owns what was read so far.
+    /// Reads a body against the servable's signature. All faults go to <paramref name="faults"/>; null only together with faults,
+    /// and then nothing is left to dispose.
     /// </summary>
-    IProtocolRequest Read(HttpContext http, ReadOnlyMemory<byte> body, Servable servable, FaultList faults);
+    IProtocolRequest? Read(HttpContext http, ModelSpec asked, ReadOnlyMemory<byte> body, Servable servable, FaultList faults);
 }
 
 /// <summary>A request that was read, with what its protocol must remember until it answers. Owns its tensors.</summary>

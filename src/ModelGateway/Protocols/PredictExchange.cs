@@ -94,7 +94,7 @@ internal sealed class PredictExchange(
             servable.Metrics.InFlight.Inc();
             try
             {
-                PredictError? error = body.IsSuccess ? await AnswerAsync(http, servable, protocol, body.Body.Memory, started) : body.Error;
+                PredictError? error = body.IsSuccess ? await AnswerAsync(http, spec, servable, protocol, body.Body.Memory, started) : body.Error;
                 if (error is not null)
                 {
                     servable.Metrics.Count(Problems.Outcome(error.Kind));
@@ -109,11 +109,11 @@ internal sealed class PredictExchange(
         }
     }
 
-    private async ValueTask<PredictError?> AnswerAsync(HttpContext http, Servable servable, IPredictProtocol protocol, ReadOnlyMemory<byte> body, long started)
+    private async ValueTask<PredictError?> AnswerAsync(HttpContext http, ModelSpec spec, Servable servable, IPredictProtocol protocol, ReadOnlyMemory<byte> body, long started)
     {
         var faults = new FaultList();
-        using IProtocolRequest request = protocol.Read(http, body, servable, faults);
-        if (!faults.IsEmpty)
+        using IProtocolRequest? request = protocol.Read(http, spec, body, servable, faults);
+        if (request is null || !faults.IsEmpty)
         {
             return faults.ToError();
         }
@@ -153,5 +153,5 @@ internal sealed class PredictExchange(
 
     private static string Timing(TimeSpan read, PredictTimings timings, TimeSpan write) => string.Create(
         CultureInfo.InvariantCulture,
-        $"read;dur={read.TotalMilliseconds:0.###}, wait;dur={timings.Wait.TotalMilliseconds:0.###}, run;dur={timings.Run.TotalMilliseconds:0.###}, write;dur={write.TotalMilliseconds:0.###}");
+        $"read;dur={read.TotalMilliseconds:F3}, wait;dur={timings.Wait.TotalMilliseconds:F3}, run;dur={timings.Run.TotalMilliseconds:F3}, write;dur={write.TotalMilliseconds:F3}");
 }

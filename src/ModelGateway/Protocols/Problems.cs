@@ -1,5 +1,8 @@
 using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.WebUtilities;
 using ModelGateway.Observability;
 using ModelGateway.Serving.Models;
 
@@ -36,8 +39,11 @@ internal static partial class Problems
         http.Response.StatusCode = status;
         var problem = new Problem(
             $"urn:modelgateway:problem:{title.ToLowerInvariant().Replace(' ', '-')}", title, status, detail, detail, RequestIds.Of(http), faults is { Count: > 0 } ? faults : null);
-        return http.Response.WriteAsJsonAsync(problem, Json.Default.Problem, ContentType, http.RequestAborted);
+        return http.Response.WriteAsJsonAsync(problem, Answers.Problem, ContentType, http.RequestAborted);
     }
+
+    /// <summary>Answers for a layer that left only a status: an unknown path, a wrong verb, a refused token, an unforeseen exception.</summary>
+    public static Task WriteAsync(HttpContext http, int status) => WriteAsync(http, status, ReasonPhrases.GetReasonPhrase(status), Explain(http, status));
 
     /// <summary>The metric outcome of a refusal.</summary>
     public static string Outcome(PredictErrorKind kind) => kind switch
@@ -57,6 +63,17 @@ internal static partial class Problems
         _ => "error",
     };
 
+    private static string Explain(HttpContext http, int status) => status switch
+    {
+        StatusCodes.Status401Unauthorized => "A bearer token is needed, and this one is missing or not accepted.",
+        StatusCodes.Status403Forbidden => "The token lacks the scope that this needs.",
+        StatusCodes.Status404NotFound => "There is nothing under this path; /swagger shows what there is.",
+        StatusCodes.Status405MethodNotAllowed => $"This path does not answer {(http.Request.Method.Length <= 16 ? http.Request.Method : "this method")}.",
+        StatusCodes.Status415UnsupportedMediaType => "The content type is not supported.",
+        StatusCodes.Status500InternalServerError => "The server failed; its log says why, under this request id.",
+        _ => "The request was refused.",
+    };
+
     private static (int Status, string Title) Describe(PredictErrorKind kind) => kind switch
     {
         PredictErrorKind.InvalidRequest => (StatusCodes.Status400BadRequest, "Invalid request"),
@@ -73,6 +90,9 @@ internal static partial class Problems
         PredictErrorKind.RunFailed => (StatusCodes.Status500InternalServerError, "Run failed"),
         _ => (StatusCodes.Status500InternalServerError, "Internal error"),
     };
+
+    // Readable by people: quotes and brackets as they are. The answer is never part of a page of ours.
+    private static readonly Json Answers = new(new JsonSerializerOptions(Json.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 
     internal sealed record Problem(
         string Type, string Title, int Status, string Detail, string Error, string RequestId, IReadOnlyList<RequestFault>? Faults);

@@ -116,6 +116,13 @@ public sealed partial class GatewayProcess : IAsyncDisposable
     /// <summary>Resident memory in bytes; Linux only.</summary>
     public long ResidentBytes() => ReadStatus("VmRSS:") * 1024;
 
+    /// <summary>Processor time used so far, user and system.</summary>
+    public TimeSpan ProcessorTime()
+    {
+        _process.Refresh();
+        return _process.TotalProcessorTime;
+    }
+
     /// <summary>Threads of the process; Linux only.</summary>
     public long Threads() => ReadStatus("Threads:");
 

@@ -12,24 +12,8 @@ namespace ModelGateway.Tests.Collection;
 /// Every model of the collection, over HTTP, against the real server: in the Open Inference Protocol as JSON and as binary tensors,
 /// and in the native dialect. The expected answers come from numpy and from the ONNX project, not from ONNX Runtime.
 /// </summary>
-public sealed partial class CollectionTests : IAsyncLifetime
+public sealed partial class CollectionTests(CollectionTests.CollectionGateway fixture) : IClassFixture<CollectionTests.CollectionGateway>
 {
-    private GatewayProcess _gateway = null!;
-
-    public async Task InitializeAsync()
-    {
-        _gateway = GatewayProcess.Start(new Dictionary<string, string?>
-        {
-            ["Gateway__Repository"] = Path.Combine(CollectionCase.Folder, "repository"),
-            ["Gateway__Auth__Enabled"] = "false",
-            ["Gateway__Logging__Level"] = "Fatal",
-            ["Gateway__Logging__Requests"] = "None",
-        });
-        await _gateway.WaitUntilReadyAsync();
-    }
-
-    public async Task DisposeAsync() => await _gateway.DisposeAsync();
-
     [Fact]
     public Task Infer_Json_AnswersAsExpected() => CheckAllAsync(async test =>
     {
@@ -83,7 +67,7 @@ public sealed partial class CollectionTests : IAsyncLifetime
         Assert.True(faults.IsEmpty, $"{faults.Count} of {count} differ:{Environment.NewLine}{string.Join(Environment.NewLine, faults.Order().Take(40))}");
     }
 
-    private Task<HttpResponseMessage> PostAsync(string path, HttpContent content) => _gateway.Client.PostAsync(new Uri(path, UriKind.Relative), content);
+    private Task<HttpResponseMessage> PostAsync(string path, HttpContent content) => fixture.Gateway.Client.PostAsync(new Uri(path, UriKind.Relative), content);
 
     private static JsonObject InferBody(CollectionCase test)
     {
@@ -117,4 +101,6 @@ public sealed partial class CollectionTests : IAsyncLifetime
 
     [GeneratedRegex(@"([\[,:])(NaN|-?Infinity)")]
     private static partial Regex BareToken();
+
+    public sealed class CollectionGateway() : GatewayFixture(Path.Combine(CollectionCase.Folder, "repository"));
 }

@@ -1,5 +1,4 @@
 using System.Text;
-using Microsoft.ML.OnnxRuntime;
 using ModelGateway.Serving.Models;
 using ModelGateway.Serving.Tensors;
 
@@ -18,14 +17,11 @@ internal sealed class LabelTable(OutputSpec spec)
     private readonly List<byte[]> _labels = [];
     private readonly List<Dictionary<int, byte[]>> _rows = [];
 
-    public void AddRow(OrtValue map, Func<OrtValue, Tensor> read)
+    /// <summary>Adds a row; the tensors stay the caller's.</summary>
+    public void AddRow(Tensor keys, Tensor values)
     {
-        using OrtValue keys = map.GetValue(0, OrtAllocator.DefaultInstance);
-        using OrtValue values = map.GetValue(1, OrtAllocator.DefaultInstance);
-        using Tensor keyTensor = read(keys);
-        using Tensor valueTensor = read(values);
-        List<byte[]> labels = Elements(keyTensor);
-        List<byte[]> cells = Elements(valueTensor);
+        List<byte[]> labels = Elements(keys);
+        List<byte[]> cells = Elements(values);
         var row = new Dictionary<int, byte[]>(labels.Count);
         for (int i = 0; i < labels.Count; i++)
         {

@@ -66,7 +66,10 @@ internal static partial class OnnxEnvironment
                     OrtLoggingLevel.ORT_LOGGING_LEVEL_VERBOSE => LogLevel.Trace,
                     OrtLoggingLevel.ORT_LOGGING_LEVEL_INFO => LogLevel.Debug,
                     OrtLoggingLevel.ORT_LOGGING_LEVEL_WARNING => LogLevel.Information,
-                    _ => LogLevel.Warning,
+
+                    // Thrown to us as well; a caller's bad input must not fill the log.
+                    OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR => LogLevel.Debug,
+                    _ => LogLevel.Error,
                 };
                 Log.RuntimeMessage(logger, level, logId, message);
             }

@@ -62,30 +62,38 @@ internal static class OnnxOutputs
 
     private static OutputValue ReadMap(string name, OrtValue value, OutputSpec spec)
     {
-        var table = new LabelTable(spec);
-        table.AddRow(value, ReadTensor);
-        using Tensor rows = table.ToValues();
-        return OutputValue.FromMaps(
-            name, spec.Kind, table.ToLabels(), new Tensor(rows.Type, [rows.Shape[1]], Copy(rows)));
+        (Tensor labels, Tensor values) = ReadEntries(value);
+        return OutputValue.FromMaps(name, spec.Kind, labels, values);
     }
 
     private static OutputValue ReadMaps(string name, OrtValue value, OutputSpec spec)
     {
-        var table = new LabelTable(spec);
-        int rows = value.GetValueCount();
-        for (int i = 0; i < rows; i++)
+        using var rows = new MapRows(spec);
+        int count = value.GetValueCount();
+        for (int i = 0; i < count; i++)
         {
             using OrtValue row = value.GetValue(i, OrtAllocator.DefaultInstance);
-            table.AddRow(row, ReadTensor);
+            (Tensor labels, Tensor values) = ReadEntries(row);
+            rows.Add(labels, values);
         }
 
-        return OutputValue.FromMaps(name, spec.Kind, table.ToLabels(), table.ToValues());
+        (Tensor allLabels, Tensor allValues) = rows.ToTable();
+        return OutputValue.FromMaps(name, spec.Kind, allLabels, allValues);
     }
 
-    private static TensorBuffer Copy(Tensor tensor)
+    private static (Tensor Labels, Tensor Values) ReadEntries(OrtValue map)
     {
-        TensorBuffer buffer = TensorBuffer.Rent(tensor.Data.Length);
-        tensor.Data.CopyTo(buffer.Span);
-        return buffer;
+        using OrtValue keys = map.GetValue(0, OrtAllocator.DefaultInstance);
+        using OrtValue values = map.GetValue(1, OrtAllocator.DefaultInstance);
+        Tensor labels = ReadTensor(keys);
+        try
+        {
+            return (labels, ReadTensor(values));
+        }
+        catch
+        {
+            labels.Dispose();
+            throw;
+        }
     }
 }

@@ -44,16 +44,27 @@ internal sealed class RequestBodyReader(TimeProvider time)
         {
             return RequestBodyResult.Failure(PredictErrorKind.BodyTimeout, $"The body did not arrive within {limits.Deadline.TotalSeconds:0.###} s.");
         }
-        catch (BadHttpRequestException exception)
+        catch (BadHttpRequestException exception) when (!IsCallerGone(request, exception))
         {
-            request.HttpContext.RequestAborted.ThrowIfCancellationRequested();
             return Refused(exception, max);
         }
         catch (IOException exception)
         {
-            // The connection or the stream was reset.
-            throw new OperationCanceledException("The caller left while the body was read.", exception, request.HttpContext.RequestAborted);
+            // The connection ended, or the stream was reset.
+            throw CallerLeft(request.HttpContext, exception);
         }
+    }
+
+    // With a Content-Length nothing can be wrong with the framing of a body but that it ends before its time.
+    private static bool IsCallerGone(HttpRequest request, BadHttpRequestException exception) =>
+        request.HttpContext.RequestAborted.IsCancellationRequested
+        || (exception.StatusCode == StatusCodes.Status400BadRequest && request.ContentLength is not null);
+
+    // The server raises RequestAborted on another thread, perhaps later; whoever catches this exception looks there.
+    private static OperationCanceledException CallerLeft(HttpContext context, Exception cause)
+    {
+        context.RequestAborted = new CancellationToken(canceled: true);
+        return new OperationCanceledException("The caller left while the body was read.", cause, context.RequestAborted);
     }
 
     // The server's own bound (30 MB unless set) would refuse what our setting allows.
@@ -117,7 +128,8 @@ internal sealed class RequestBodyReader(TimeProvider time)
 
     private static RequestBodyResult Decode(TensorBuffer received, ContentCoding coding, int max)
     {
-        if (coding == ContentCoding.Identity)
+        // Some encoders write nothing at all for nothing.
+        if (coding == ContentCoding.Identity || received.Length == 0)
         {
             return RequestBodyResult.Success(new RequestBody(received));
         }
@@ -132,11 +144,11 @@ internal sealed class RequestBodyReader(TimeProvider time)
     private static RequestBodyResult TooLarge(int max) =>
         RequestBodyResult.Failure(PredictErrorKind.TooLarge, $"The body is larger than the limit of {max} bytes.");
 
-    // What the server itself refuses: its size limit, its minimum data rate, broken chunks, a body that ends before its Content-Length.
+    // What the server itself refuses: its size limit, its minimum data rate, broken chunks.
     private static RequestBodyResult Refused(BadHttpRequestException exception, int max) => exception.StatusCode switch
     {
         StatusCodes.Status413PayloadTooLarge => TooLarge(max),
         StatusCodes.Status408RequestTimeout => RequestBodyResult.Failure(PredictErrorKind.BodyTimeout, "The body arrived too slowly."),
-        _ => RequestBodyResult.Failure(PredictErrorKind.InvalidRequest, "The body could not be read: it ends early or is not framed as HTTP asks."),
+        _ => RequestBodyResult.Failure(PredictErrorKind.InvalidRequest, "The body ends early or is not framed as HTTP asks."),
     };
 }

@@ -1,0 +1,100 @@
+using System.Text.Json;
+using ModelGateway.Serving.Tensors;
+
+namespace ModelGateway.Protocols.Json;
+
+/// <summary>The elements of one tensor while they are read, in pooled memory that grows. Dispose it: it gives back what was not detached.</summary>
+internal sealed class JsonElementStore : IDisposable
+{
+    private const int FirstElements = 256;
+    private const int FirstBytesOfString = 16;
+
+    // A string is never more than a third longer as an element: "", is three bytes here and a length of four there.
+    private static readonly int LongestTextOfStrings = Array.MaxLength / 4 * 3;
+    private readonly JsonText _text;
+    private readonly TensorType _type;
+    private readonly int _size;
+    private TensorBuffer? _numbers;
+    private BytesWriter? _strings;
+    private int _used;
+
+    /// <param name="expected">The elements that are to come, as far as a shape says; -1 for unknown.</param>
+    public JsonElementStore(JsonText text, TensorType type, long expected)
+    {
+        _text = text;
+        _type = type;
+        _size = type.ElementSize();
+
+        // An element and its comma are two bytes at least: a large shape alone buys no memory.
+        long most = Math.Min(expected < 0 ? FirstElements : expected, (text.Span.Length / 2) + 1);
+        if (type == TensorType.Bytes)
+        {
+            _strings = new BytesWriter((int)Math.Min(most, FirstElements) * FirstBytesOfString);
+        }
+        else
+        {
+            _numbers = TensorBuffer.Rent((int)Math.Min(most * _size, Array.MaxLength));
+        }
+    }
+
+    public long Count { get; private set; }
+
+    /// <summary>Reads the value under the reader, which is left at the value's last token also where it is at fault.</summary>
+    public JsonScalarFault Append(ref Utf8JsonReader reader)
+    {
+        Count++;
+        if (_strings is not null)
+        {
+            return _text.Span.Length > LongestTextOfStrings
+                ? Skip(ref reader, JsonScalarFault.TooMany)
+                : JsonByteStrings.Append(ref reader, _text, _strings);
+        }
+
+        if (_numbers!.Length - _used < _size && !TryGrow())
+        {
+            return Skip(ref reader, JsonScalarFault.TooMany);
+        }
+
+        JsonScalarFault fault = JsonScalars.Read(reader, _text, _type, _numbers.Span[_used..]);
+        _used += _size;
+        return fault == JsonScalarFault.None ? fault : Skip(ref reader, fault);
+    }
+
+    /// <summary>Hands over the memory, cut to what was read.</summary>
+    public TensorBuffer Detach()
+    {
+        if (_strings is not null)
+        {
+            return _strings.Detach();
+        }
+
+        TensorBuffer buffer = _numbers!;
+        buffer.Resize(_used);
+        _numbers = null;
+        return buffer;
+    }
+
+    public void Dispose()
+    {
+        _numbers?.Dispose();
+        _strings?.Dispose();
+    }
+
+    private static JsonScalarFault Skip(ref Utf8JsonReader reader, JsonScalarFault fault)
+    {
+        reader.Skip();
+        return fault;
+    }
+
+    private bool TryGrow()
+    {
+        int length = (int)Math.Min(Array.MaxLength, Math.Max(_numbers!.Length * 2L, FirstElements * _size));
+        if (length - _used < _size)
+        {
+            return false;
+        }
+
+        _numbers.Resize(length);
+        return true;
+    }
+}

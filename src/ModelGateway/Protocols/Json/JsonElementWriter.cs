@@ -1,0 +1,109 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Text.Unicode;
+using ModelGateway.Serving.Tensors;
+
+namespace ModelGateway.Protocols.Json;
+
+/// <summary>Writes the elements of one tensor one after the other, a row at a time. A mutable struct: pass it by reference.</summary>
+internal ref struct JsonElementWriter
+{
+    private readonly TensorType _type;
+    private readonly NonFiniteStyle _style;
+    private ReadOnlySpan<byte> _numbers;
+    private BytesReader _strings;
+
+    public JsonElementWriter(Tensor tensor, NonFiniteStyle style)
+    {
+        _type = tensor.Type;
+        _style = style;
+        _numbers = tensor.Data;
+        _strings = tensor.ReadBytes();
+    }
+
+    /// <summary>Writes the next <paramref name="count"/> elements with commas between them.</summary>
+    public void Write(ref JsonOutput output, int count)
+    {
+        switch (_type)
+        {
+            case TensorType.Bool:
+                WriteNumbers<byte, JsonNumbers.Boolean>(ref output, count);
+                break;
+            case TensorType.UInt8:
+                WriteNumbers<byte, JsonNumbers.Integer<byte>>(ref output, count);
+                break;
+            case TensorType.UInt16:
+                WriteNumbers<ushort, JsonNumbers.Integer<ushort>>(ref output, count);
+                break;
+            case TensorType.UInt32:
+                WriteNumbers<uint, JsonNumbers.Integer<uint>>(ref output, count);
+                break;
+            case TensorType.UInt64:
+                WriteNumbers<ulong, JsonNumbers.Integer<ulong>>(ref output, count);
+                break;
+            case TensorType.Int8:
+                WriteNumbers<sbyte, JsonNumbers.Integer<sbyte>>(ref output, count);
+                break;
+            case TensorType.Int16:
+                WriteNumbers<short, JsonNumbers.Integer<short>>(ref output, count);
+                break;
+            case TensorType.Int32:
+                WriteNumbers<int, JsonNumbers.Integer<int>>(ref output, count);
+                break;
+            case TensorType.Int64:
+                WriteNumbers<long, JsonNumbers.Integer<long>>(ref output, count);
+                break;
+            case TensorType.Fp16:
+                WriteNumbers<Half, JsonNumbers.HalfFloat>(ref output, count);
+                break;
+            case TensorType.Bf16:
+                WriteNumbers<ushort, JsonNumbers.BFloat16>(ref output, count);
+                break;
+            case TensorType.Fp32:
+                WriteNumbers<float, JsonNumbers.Single>(ref output, count);
+                break;
+            case TensorType.Fp64:
+                WriteNumbers<double, JsonNumbers.Double>(ref output, count);
+                break;
+            default:
+                WriteStrings(ref output, count);
+                break;
+        }
+    }
+
+    private void WriteNumbers<T, TFormat>(ref JsonOutput output, int count)
+        where T : unmanaged
+        where TFormat : IJsonNumber<T>
+    {
+        int bytes = count * Unsafe.SizeOf<T>();
+        ReadOnlySpan<T> values = MemoryMarshal.Cast<byte, T>(_numbers[..bytes]);
+        _numbers = _numbers[bytes..];
+        for (int i = 0; i < values.Length; i++)
+        {
+            Span<byte> to = output.Reserve(JsonNumbers.Longest + 1);
+            int comma = i == 0 ? 0 : 1;
+            to[0] = (byte)',';
+            output.Advance(comma + TFormat.Format(values[i], to[comma..], _style));
+        }
+    }
+
+    private void WriteStrings(ref JsonOutput output, int count)
+    {
+        for (int i = 0; i < count && _strings.MoveNext(); i++)
+        {
+            if (i > 0)
+            {
+                output.Write((byte)',');
+            }
+
+            if (Utf8.IsValid(_strings.Current))
+            {
+                JsonStringWriter.Write(ref output, _strings.Current);
+            }
+            else
+            {
+                JsonStringWriter.WriteBase64(ref output, _strings.Current);
+            }
+        }
+    }
+}

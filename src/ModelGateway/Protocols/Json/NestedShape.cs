@@ -1,0 +1,107 @@
+using System.Text;
+
+namespace ModelGateway.Protocols.Json;
+
+/// <summary>
+/// Follows the arrays of one value and learns its shape: the first array of each depth sets the dimension, every later one must
+/// be as long, and all elements must stand equally deep. A mutable struct: keep it in a field, never copy it.
+/// </summary>
+internal struct NestedShape
+{
+    private const int UsualRank = 4;
+    private const int Unknown = -1;
+    private Level[] _levels;
+    private int _rank;
+
+    public NestedShape()
+    {
+        _levels = new Level[UsualRank];
+        _rank = Unknown;
+    }
+
+    /// <summary>Arrays open at the moment.</summary>
+    public int Depth { get; private set; }
+
+    /// <summary>An array begins. False where the elements before stand less deep.</summary>
+    public bool TryOpen()
+    {
+        if (Depth == _rank)
+        {
+            return false;
+        }
+
+        if (Depth == _levels.Length)
+        {
+            Array.Resize(ref _levels, Depth * 2);
+        }
+
+        _levels[Depth++].Count = 0;
+        return true;
+    }
+
+    /// <summary>An element stands here. False where the elements before stand deeper.</summary>
+    public bool TryElement()
+    {
+        _rank = _rank == Unknown ? Depth : _rank;
+        return _rank == Depth;
+    }
+
+    /// <summary>The element is done with: what comes next has the next position.</summary>
+    public readonly void CountElement()
+    {
+        if (Depth > 0)
+        {
+            _levels[Depth - 1].Count++;
+        }
+    }
+
+    /// <summary>The innermost open array ends. False where its length is not that of the arrays before.</summary>
+    public bool TryClose(out int length, out int expected)
+    {
+        // Nothing was deeper, so the elements that are not there would stand here.
+        _rank = _rank == Unknown ? Depth : _rank;
+        ref Level level = ref _levels[--Depth];
+        length = level.Count;
+        expected = level.IsKnown ? level.Dimension : length;
+        level.Dimension = expected;
+        level.IsKnown = true;
+        if (length != expected)
+        {
+            return false;
+        }
+
+        CountElement();
+        return true;
+    }
+
+    /// <summary>For people, the place of the next element: <c>[0][3]</c>; empty for the value itself.</summary>
+    public readonly string Position()
+    {
+        var text = new StringBuilder();
+        for (int i = 0; i < Depth; i++)
+        {
+            text.Append('[').Append(_levels[i].Count).Append(']');
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>The dimensions of a value that was read to its end.</summary>
+    public readonly long[] ToDimensions()
+    {
+        long[] dimensions = _rank == 0 ? [] : new long[_rank];
+        for (int i = 0; i < dimensions.Length; i++)
+        {
+            dimensions[i] = _levels[i].Dimension;
+        }
+
+        return dimensions;
+    }
+
+    private struct Level
+    {
+        public int Count;
+        public int Dimension;
+        public bool IsKnown;
+    }
+}
