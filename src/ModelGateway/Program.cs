@@ -3,6 +3,7 @@ using ModelGateway.Admin;
 using ModelGateway.Auth;
 using ModelGateway.Observability;
 using ModelGateway.Protocols;
+using ModelGateway.Protocols.Native;
 
 WebApplicationBuilder builder = WebApplication.CreateBuilder(args);
 builder.AddGatewayOptions();
@@ -20,5 +21,7 @@ app.UseMiddleware<RequestFrame>();
 app.UseGatewayAuth();
 app.MapHealth();
 app.MapMetricsPage();
+app.MapNative();
+
 app.MapLogLevel();
 await app.RunAsync();

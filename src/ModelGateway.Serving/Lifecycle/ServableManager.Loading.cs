@@ -78,8 +78,9 @@ public sealed partial class ServableManager
 
     private static string? ReadConfig(string? text, out ModelConfig? config)
     {
-        config = ModelConfig.Default;
-        return text is null ? null : null;
+        ModelConfigResult result = ModelConfigReader.Read(text ?? "");
+        config = result.Config;
+        return result.Reason;
     }
 
     /// <summary>Asks the planner and starts what it says.</summary>

@@ -1,0 +1,48 @@
+using ModelGateway.Protocols.Json;
+using ModelGateway.Serving.Inference;
+using ModelGateway.Serving.Lifecycle;
+using ModelGateway.Serving.Models;
+
+namespace ModelGateway.Protocols.Native;
+
+/// <summary>The simple dialect's reader and writer, as the exchange wants them.</summary>
+internal sealed class NativeProtocol : IPredictProtocol
+{
+    public static NativeProtocol Instance { get; } = new();
+
+    /// <summary>The model that a body names, for <c>POST /predict</c>.</summary>
+    public static (ModelSpec Spec, PredictError? Error) FindModel(ReadOnlyMemory<byte> body)
+    {
+        var faults = new FaultList();
+        using JsonText? text = JsonText.Open(body, faults);
+        return text is not null && NativeModelPeek.TryReadModel(text, faults, out string? model, out string? version)
+            ? (ModelSpec.Parse(model!, version), null)
+            : (default, faults.ToError());
+    }
+
+    public IProtocolRequest? Read(HttpContext http, ModelSpec asked, ReadOnlyMemory<byte> body, Servable servable, FaultList faults)
+    {
+        using JsonText? text = JsonText.Open(body, faults);
+        PredictRequest? request = text is null ? null : NativeRequestReader.Read(text, servable.Signature, asked, faults);
+        return request is null ? null : new NativeRequest(request);
+    }
+
+    private sealed class NativeRequest(PredictRequest prediction) : IProtocolRequest
+    {
+        public PredictRequest Prediction { get; } = prediction;
+
+        public PredictError? Write(PredictResponse response, Servable servable, HttpResponse to)
+        {
+            if (NativeResponseWriter.Check(response) is { } error)
+            {
+                return error;
+            }
+
+            to.ContentType = "application/json";
+            NativeResponseWriter.Write(to.BodyWriter, response);
+            return null;
+        }
+
+        public void Dispose() => Prediction.Dispose();
+    }
+}
