@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace ModelGateway.Serving.Repository;
 
 /// <summary>A folder as a store. Symbolic links are followed: mounted volumes are made of them.</summary>
@@ -6,6 +8,7 @@ public sealed class FileObjectStore(string root) : IObjectStore
 {
     // <model>/<version>/<folder>/<file> and one more for models that keep their data deeper.
     private const int DeepestLevel = 5;
+    private const int BufferSize = 1 << 17;
 
     // At the top of a mounted volume; it belongs to the file system, and none but root may read it.
     private const string LostAndFound = "lost+found";
@@ -30,13 +33,21 @@ public sealed class FileObjectStore(string root) : IObjectStore
     }
 
     /// <inheritdoc/>
-    public async Task CopyToAsync(StoredObject source, Stream destination, CancellationToken cancellationToken)
+    public Task CopyToAsync(StoredObject source, Stream destination, CancellationToken cancellationToken)
+    {
+        // Synchronous on purpose: a loader thread calls this and may block, while asynchronous file I/O borrows threads of the pool,
+        // and so would what the destination does with the bytes.
+        Copy(source, destination, cancellationToken);
+        return Task.CompletedTask;
+    }
+
+    private void Copy(StoredObject source, Stream destination, CancellationToken cancellationToken)
     {
         string path = PathOf(source.Key);
         try
         {
-            using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 16, FileOptions.SequentialScan);
-            await file.CopyToAsync(destination, cancellationToken);
+            using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 0, FileOptions.SequentialScan);
+            Copy(file, destination, cancellationToken);
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -51,6 +62,24 @@ public sealed class FileObjectStore(string root) : IObjectStore
         if (Resolve(new FileInfo(path)) is not { } now || Tag(now) != source.Tag)
         {
             throw new ObjectChangedException(source.Key);
+        }
+    }
+
+    private static void Copy(FileStream file, Stream destination, CancellationToken cancellationToken)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
+        try
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            while (file.Read(buffer) is > 0 and int read)
+            {
+                destination.Write(buffer.AsSpan(0, read));
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
         }
     }
 

@@ -84,14 +84,19 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
         return new ModelListing(
             name,
             config.Content is null ? null : Encoding.UTF8.GetString(config.Content),
-            [.. versions.OrderBy(version => version.Version).Select(version => version with { WaitReason = version.WaitReason ?? config.Problem })]);
+            [.. versions.OrderBy(version => version.Version).Select(version => config.Problem is null || version.WaitReason is not null
+                ? version
+                : version with { WaitReason = config.Problem, IsSettling = config.IsSettling })])
+        {
+            IsConfigPending = config.Problem is not null,
+        };
     }
 
     // The last settled text stays in force while a new one is being written.
     private async Task<Text> ReadConfigAsync(StoredObject file, bool trusted, HashSet<string> seen, CancellationToken cancellationToken)
     {
         bool settled = IsSettled(file.Key, file.Tag, file.LastModified, seen) || trusted;
-        Text text = settled ? await ReadTextAsync(file, LargestConfig, cancellationToken) : new Text(null, $"{ConfigFileName} is still changing.");
+        Text text = settled ? await ReadTextAsync(file, LargestConfig, cancellationToken) : new Text(null, $"{ConfigFileName} is still changing.") { IsSettling = true };
         return text.Content is null && _texts.TryGetValue(file.Key, out (string Tag, byte[] Content) known) ? new Text(known.Content, null) : text;
     }
 
@@ -220,5 +225,8 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
     private sealed record Sighting(string Fingerprint, long Since, bool IsFirst);
 
     // Neither: there is no such file.
-    private readonly record struct Text(byte[]? Content, string? Problem);
+    private readonly record struct Text(byte[]? Content, string? Problem)
+    {
+        public bool IsSettling { get; init; }
+    }
 }

@@ -162,6 +162,7 @@ public sealed class SettlingTests : IDisposable
         ModelListing iris = await IrisAsync();
         Assert.Null(iris.ConfigText);
         Assert.Contains("model.yaml", iris.Versions[0].WaitReason, StringComparison.Ordinal);
+        Assert.True(iris.Versions[0].IsSettling);
 
         _folder.AddConfig("iris", "description: x");
         await IrisAsync();
@@ -170,6 +171,7 @@ public sealed class SettlingTests : IDisposable
         iris = await IrisAsync();
         Assert.Equal("description: x", iris.ConfigText);
         Assert.Null(iris.Versions[0].WaitReason);
+        Assert.False(iris.Versions[0].IsSettling);
     }
 
     [Fact]
