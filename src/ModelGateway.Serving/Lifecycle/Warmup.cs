@@ -125,7 +125,7 @@ internal static class Warmup
         }
 
         string reason = "its inputs are too large to make up.";
-        bool hasFreeDimension = instance.Signature.Inputs.Any(input => input.Dimensions!.Contains(-1));
+        bool hasFreeDimension = instance.Signature.Inputs.Any(input => input.Dimensions?.Contains(-1) == true);
         foreach (long length in hasFreeDimension ? Lengths : Lengths.AsSpan(0, 1).ToArray())
         {
             List<NamedTensor>? inputs = MakeUp(instance.Signature, length);
