@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using ModelGateway.TestKit.Hosting;
 using ModelGateway.TestKit.Onnx;
 using ModelGateway.TestKit.Repository;
@@ -51,23 +50,32 @@ internal static class SoakBenchmark
         return growth < 5 && failures == 0 ? 0 : 2;
     }
 
-    // Rows of one up to many elements, in an order that jumps between small and large.
+    // Pictures and token rows from tiny to some thousand elements, in an order that jumps between small and large.
     private static IEnumerable<string> Bodies()
     {
         var random = new Random(7);
         for (int i = 0; i < Shapes; i++)
         {
-            int rows = random.Next(1, 17);
-            int columns = 8 * random.Next(1, 9);
-            var body = new StringBuilder("{\"inputs\":{\"x\":[");
-            for (int row = 0; row < rows; row++)
-            {
-                body.Append(row == 0 ? "[" : ",[");
-                body.AppendJoin(',', Enumerable.Range(0, columns).Select(_ => random.NextSingle().ToString("0.###", CultureInfo.InvariantCulture)));
-                body.Append(']');
-            }
-
-            yield return body.Append("]}}").ToString();
+            int batch = random.Next(1, 4);
+            int[] image = [batch, 3, random.Next(4, 17), random.Next(4, 17)];
+            int[] tokens = [batch, random.Next(1, 49), 16];
+            yield return $$"""{"inputs":{"image":{{Nest(image, random)}},"tokens":{{Nest(tokens, random)}}},"outputs":["features"]}""";
         }
+    }
+
+    private static string Nest(ReadOnlySpan<int> shape, Random random)
+    {
+        if (shape.IsEmpty)
+        {
+            return random.NextSingle().ToString("0.##", CultureInfo.InvariantCulture);
+        }
+
+        string[] items = new string[shape[0]];
+        for (int i = 0; i < items.Length; i++)
+        {
+            items[i] = Nest(shape[1..], random);
+        }
+
+        return "[" + string.Join(',', items) + "]";
     }
 }

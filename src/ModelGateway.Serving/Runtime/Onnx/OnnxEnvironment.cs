@@ -34,6 +34,7 @@ internal static partial class OnnxEnvironment
                 return;
             }
 
+            NativeHeap.BoundArenas();
             using var pool = new OrtThreadingOptions
             {
                 GlobalIntraOpNumThreads = threads,
