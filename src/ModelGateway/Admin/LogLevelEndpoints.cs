@@ -1,5 +1,7 @@
 using System.Text.Json.Serialization;
 using ModelGateway.Auth;
+using ModelGateway.Protocols;
+using ModelGateway.Serving.Models;
 using Serilog.Core;
 using Serilog.Events;
 
@@ -25,8 +27,7 @@ internal static class LogLevelEndpoints
     {
         if (!wanted.TryToLevel(level.MinimumLevel, out LogEventLevel parsed))
         {
-            return TypedResults.Problem(
-                $"'level' must be one of {string.Join(", ", Enum.GetNames<LogEventLevel>())}.", statusCode: StatusCodes.Status400BadRequest);
+            return new ProblemResult(new PredictError(PredictErrorKind.InvalidRequest, $"'level' must be one of {string.Join(", ", Enum.GetNames<LogEventLevel>())}."));
         }
 
         level.MinimumLevel = parsed;
@@ -63,7 +64,8 @@ internal static class LogLevelEndpoints
         {
             if (Level is not null)
             {
-                return Enum.TryParse(Level, ignoreCase: true, out level) && Enum.IsDefined(level) && !char.IsAsciiDigit(Level[0]);
+                // Parsing alone also takes numbers and lists of names.
+                return Enum.TryParse(Level, ignoreCase: true, out level) && level.ToString().Equals(Level, StringComparison.OrdinalIgnoreCase);
             }
 
             level = VerboseLevel switch

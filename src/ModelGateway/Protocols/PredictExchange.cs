@@ -115,6 +115,12 @@ internal sealed class PredictExchange(
                     await Problems.WriteAsync(http, error);
                 }
             }
+            catch (Exception exception) when (exception is not OperationCanceledException)
+            {
+                // Unforeseen; the frame answers and logs it.
+                servable.Metrics.Count("error");
+                throw;
+            }
             finally
             {
                 servable.Metrics.InFlight.Dec();

@@ -1,6 +1,6 @@
 using ModelGateway.Serving.Models;
 
-namespace ModelGateway.Protocols.OpenInference;
+namespace ModelGateway.Protocols;
 
 /// <summary>A refusal as the result of an endpoint.</summary>
 internal sealed class ProblemResult(PredictError error) : IResult

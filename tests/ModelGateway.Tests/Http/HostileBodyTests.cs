@@ -70,6 +70,25 @@ public sealed class HostileBodyTests(HostileGateway hostile) : IClassFixture<Hos
     public async Task PredictByBody_HostileBody_Is400(string name) =>
         Assert.Equal(400, (await hostile.RefuseAsync("/predict", Bodies[name])).Status);
 
+    // The bodies are of another dialect, so even those that are sound JSON are refused.
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task Infer_HostileBody_Is400(string name) =>
+        Assert.Equal(400, (await hostile.RefuseAsync("/v2/models/m/infer", Bodies[name])).Status);
+
+    [Theory]
+    [InlineData("0")]
+    [InlineData("-1")]
+    [InlineData("3")]
+    [InlineData("99999")]
+    [InlineData("99999999999999999999")]
+    [InlineData("73917391x")]
+    public async Task Infer_HeaderLengthThatLies_Is400(string length)
+    {
+        byte[] body = [.. Text("""{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","parameters":{"binary_data_size":8}}]}"""), .. new byte[8]];
+        Assert.Equal(400, (await hostile.RefuseAsync("/v2/models/m/infer", body, $"Inference-Header-Content-Length: {length}\r\n")).Status);
+    }
+
     [Theory]
     [InlineData("text", """{"inputs":{"x":[1]}}""")]
     [InlineData("text", """{"inputs":{"x":[{"b64":"73917391!"}]}}""")]
@@ -117,6 +136,9 @@ public sealed class HostileBodyTests(HostileGateway hostile) : IClassFixture<Hos
             ("/predict/mixed", Mixed),
             ("/predict/mixed", """{"instances":[{"ids":1,"text":"a","flags":true,"pixels":[1,2]},{"ids":-9,"text":{"b64":"AAEC"},"flags":false,"pixels":[3,4]}]}"""),
             ("/predict/text", """{"inputs":["a","\ud83d\ude00",{"b64":"/w=="}]}"""),
+            ("/v2/models/m/infer", """{"id":"1","inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,-2.5e3,0.125]}],"outputs":[{"name":"y"}]}"""),
+            ("/v2/models/text/infer", """{"inputs":[{"name":"x","shape":[2],"datatype":"BYTES","data":["a","\u00e9"]}]}"""),
+            ("/v2/models/mixed/infer", """{"inputs":[{"name":"ids","shape":[1],"datatype":"INT64","data":[1]},{"name":"text","shape":[1],"datatype":"BYTES","data":["a"]},{"name":"flags","shape":[1],"datatype":"BOOL","data":[true]},{"name":"pixels","shape":[1,2],"datatype":"UINT8","data":[[1,2]]}],"parameters":{"timeout":1000000}}"""),
         ];
         const int Connections = 8;
         const int Each = 375;
