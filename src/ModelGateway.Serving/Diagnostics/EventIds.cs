@@ -16,4 +16,5 @@ internal static class EventIds
     public const int VersionRetried = 1204;
     public const int WarmupSkipped = 1205;
     public const int RunFailed = 1300;
+    public const int RunRefused = 1301;
 }

@@ -71,18 +71,31 @@ public sealed partial class Predictor(ServingOptions options, TimeProvider time,
         }
         catch (ModelRunException exception)
         {
-            Log.RunFailed(logger, exception.InputAtFault ? LogLevel.Debug : LogLevel.Error, servable.Id, exception.Message);
-            return PredictResult.Failure(exception.InputAtFault
-                ? new PredictError(PredictErrorKind.ModelRefused, $"The model cannot run on this input: {exception.Message}")
-                : new PredictError(PredictErrorKind.RunFailed, $"The run failed: {exception.Message}"));
+            return PredictResult.Failure(exception.InputAtFault ? Refused(servable, exception) : Failed(servable, exception));
         }
+    }
+
+    private PredictError Refused(Servable servable, ModelRunException exception)
+    {
+        // The reason is for the caller alone: it may quote what the caller sent, such as an index out of range.
+        Log.RunRefused(logger, servable.Id);
+        return new PredictError(PredictErrorKind.ModelRefused, $"The model cannot run on this input: {exception.Message}");
+    }
+
+    private PredictError Failed(Servable servable, ModelRunException exception)
+    {
+        Log.RunFailed(logger, servable.Id, exception.Message);
+        return new PredictError(PredictErrorKind.RunFailed, $"The run failed: {exception.Message}");
     }
 
     private static PredictError DeadlineExceeded() => new(PredictErrorKind.DeadlineExceeded, "The prediction was not made before the deadline.");
 
     private static partial class Log
     {
-        [LoggerMessage(EventId = EventIds.RunFailed, Message = "A run of {Servable} failed: {Reason}")]
-        public static partial void RunFailed(ILogger logger, LogLevel level, ServableId servable, string reason);
+        [LoggerMessage(EventId = EventIds.RunFailed, Level = LogLevel.Error, Message = "A run of {Servable} failed: {Reason}")]
+        public static partial void RunFailed(ILogger logger, ServableId servable, string reason);
+
+        [LoggerMessage(EventId = EventIds.RunRefused, Level = LogLevel.Debug, Message = "A run of {Servable} was refused: its graph does not take these inputs, as the answer says")]
+        public static partial void RunRefused(ILogger logger, ServableId servable);
     }
 }

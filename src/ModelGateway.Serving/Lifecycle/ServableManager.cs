@@ -32,6 +32,9 @@ public sealed partial class ServableManager : IDisposable
     private int _loading;
     private int _inMemory;
 
+    // Before the first listing nobody knows which models there are.
+    private volatile bool _isRead;
+
     /// <summary>A manager without models; they come with <see cref="Apply"/>.</summary>
     public ServableManager(
         IObjectStore store, ArtifactCache artifacts, IModelRuntime runtime, ServingMetrics metrics, ServingOptions options, TimeProvider time, ILogger<ServableManager> logger)
@@ -126,6 +129,7 @@ public sealed partial class ServableManager : IDisposable
             }
 
             NoteSettling(listing);
+            _isRead = true;
             Pulse();
         }
     }
@@ -228,6 +232,12 @@ public sealed partial class ServableManager : IDisposable
     {
         if (!_models.TryGetValue(spec.Model, out ModelSlot? slot))
         {
+            if (!_isRead)
+            {
+                error = new PredictError(PredictErrorKind.NotReady, "The model repository has not been read yet.") { RetryAfter = VersionResolver.RetryAfter };
+                return null;
+            }
+
             IEnumerable<string> names = _models.Keys.Where(name => mayName?.Invoke(name) != false).Order(StringComparer.Ordinal);
             error = new PredictError(PredictErrorKind.UnknownModel, $"There is no model '{NameSuggestion.Shorten(spec.Model)}'.{NameSuggestion.For(spec.Model, names)}");
             return null;

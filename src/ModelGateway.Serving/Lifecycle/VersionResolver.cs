@@ -6,7 +6,7 @@ namespace ModelGateway.Serving.Lifecycle;
 /// <summary>From what a caller asks for to a version that is Ready, or to the error that says why there is none.</summary>
 internal static class VersionResolver
 {
-    private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
+    public static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
 
     public static VersionView? Resolve(ModelView model, in ModelSpec spec, out PredictError? error)
     {

@@ -80,7 +80,8 @@ internal static class LogLevelEndpoints
         {
             if (Level is not null)
             {
-                return Enum.TryParse(Level, ignoreCase: true, out level) && Enum.IsDefined(level) && !char.IsAsciiDigit(Level[0]);
+                // Parsing alone also takes numbers and lists of names.
+                return Enum.TryParse(Level, ignoreCase: true, out level) && level.ToString().Equals(Level, StringComparison.OrdinalIgnoreCase);
             }
 
             level = VerboseLevel switch

@@ -23,14 +23,15 @@ internal static class LoggingSetup
         builder.Services.AddSerilog((services, logger) =>
         {
             services.GetRequiredService<LevelFromConfiguration>();
+            LoggingLevelSwitch framework = AtLeast(LogEventLevel.Warning, level);
             logger.MinimumLevel.ControlledBy(level)
-                .MinimumLevel.Override("Microsoft.AspNetCore", LogEventLevel.Warning)
+                .MinimumLevel.Override("Microsoft.AspNetCore", framework)
 
                 // Off altogether: at any level the framework makes an activity and a scope for every request.
                 .MinimumLevel.Override("Microsoft.AspNetCore.Hosting.Diagnostics", LevelAlias.Off)
-                .MinimumLevel.Override("Microsoft.Extensions", LogEventLevel.Warning)
-                .MinimumLevel.Override("Microsoft.Hosting.Lifetime", LogEventLevel.Information)
-                .MinimumLevel.Override("System.Net.Http", LogEventLevel.Warning)
+                .MinimumLevel.Override("Microsoft.Extensions", framework)
+                .MinimumLevel.Override("Microsoft.Hosting.Lifetime", AtLeast(LogEventLevel.Information, level))
+                .MinimumLevel.Override("System.Net.Http", framework)
                 .Enrich.With(new RequestEnricher(services.GetRequiredService<IHttpContextAccessor>()))
                 .WriteTo.Async(Console, BufferedLines);
         });
@@ -47,6 +48,16 @@ internal static class LoggingSetup
             }
         }
     }
+
+    // An override stands in for the level; a constant one would go on writing where the level asks for silence.
+    private static LoggingLevelSwitch AtLeast(LogEventLevel least, LoggingLevelSwitch level)
+    {
+        var floor = new LoggingLevelSwitch(Higher(least, level.MinimumLevel));
+        level.MinimumLevelChanged += (_, change) => floor.MinimumLevel = Higher(least, change.NewLevel);
+        return floor;
+    }
+
+    private static LogEventLevel Higher(LogEventLevel one, LogEventLevel other) => one > other ? one : other;
 
     /// <summary>Follows <c>Gateway:Logging:Level</c> when the configuration is read anew.</summary>
     private sealed class LevelFromConfiguration : IDisposable

@@ -39,6 +39,7 @@ internal sealed partial class RequestFrame : IDisposable
         try
         {
             await _next(http);
+            NoteDeparture(http);
             if (http.Response is { StatusCode: >= StatusCodes.Status400BadRequest, HasStarted: false, ContentLength: null, ContentType: null })
             {
                 await Problems.WriteAsync(http, http.Response.StatusCode);
@@ -46,7 +47,7 @@ internal sealed partial class RequestFrame : IDisposable
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
-            http.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+            NoteDeparture(http);
         }
         catch (BadHttpRequestException exception)
         {
@@ -63,6 +64,15 @@ internal sealed partial class RequestFrame : IDisposable
     }
 
     public void Dispose() => _subscription?.Dispose();
+
+    // For the log line only: nobody reads this answer. One that has begun keeps the status that it was begun with.
+    private static void NoteDeparture(HttpContext http)
+    {
+        if (http.RequestAborted.IsCancellationRequested && !http.Response.HasStarted)
+        {
+            http.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+        }
+    }
 
     private static Task WriteOverAsync(HttpContext http, int status)
     {

@@ -28,7 +28,7 @@ internal sealed class PredictExchange(
             return;
         }
 
-        RequestBodyResult read = await bodies.ReadAsync(http.Request, new RequestBodyLimits(LimitOf(spec.Model), _bodyTimeout));
+        RequestBodyResult read = await ReadAsync(http, LimitOf(spec.Model));
         using RequestBody? body = read.Body;
         await PredictAsync(http, spec, protocol, read, started);
     }
@@ -40,7 +40,7 @@ internal sealed class PredictExchange(
     public async Task HandleAsync(HttpContext http, Func<ReadOnlyMemory<byte>, (ModelSpec Spec, PredictError? Error)> findModel, IPredictProtocol protocol)
     {
         long started = Stopwatch.GetTimestamp();
-        RequestBodyResult read = await bodies.ReadAsync(http.Request, new RequestBodyLimits(_maxBodyBytes, _bodyTimeout));
+        RequestBodyResult read = await ReadAsync(http, _maxBodyBytes);
         using RequestBody? body = read.Body;
         (ModelSpec spec, PredictError? error) = read.IsSuccess ? findModel(read.Body.Memory) : (default, read.Error);
         if (error is not null)
@@ -58,6 +58,19 @@ internal sealed class PredictExchange(
         }
 
         await PredictAsync(http, spec, protocol, read, started);
+    }
+
+    // A caller who leaves while the body is read is counted like one who leaves later.
+    private async ValueTask<RequestBodyResult> ReadAsync(HttpContext http, int limit)
+    {
+        try
+        {
+            return await bodies.ReadAsync(http.Request, new RequestBodyLimits(limit, _bodyTimeout));
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            return RequestBodyResult.Failure(PredictErrorKind.Cancelled, "The caller left while the body was read.");
+        }
     }
 
     private Task? Refusal(HttpContext http, ModelSpec spec)
@@ -101,6 +114,12 @@ internal sealed class PredictExchange(
                     servable.Statistics.CountFailure(Stopwatch.GetElapsedTime(started));
                     await Problems.WriteAsync(http, error);
                 }
+            }
+            catch (Exception exception) when (exception is not OperationCanceledException)
+            {
+                // Unforeseen; the frame answers and logs it.
+                servable.Metrics.Count("error");
+                throw;
             }
             finally
             {

@@ -77,7 +77,8 @@ internal sealed class OnnxModelInstance : IModelInstance
             return options;
         }
 
-        options = new RunOptions();
+        // What a run has to say comes as an exception. Logged as well it would be in the way, and it may quote the caller's tensors.
+        options = new RunOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
         if (_shrinkArena)
         {
             options.AddRunConfigEntry("memory.enable_memory_arena_shrinkage", "cpu:0");

@@ -30,7 +30,7 @@ internal sealed class RequestBodyReader(TimeProvider time)
         int max = (int)Math.Min(limits.MaxBytes, Array.MaxLength - 1024);
         if (request.ContentLength > max)
         {
-            return TooLarge(max);
+            return BreakOff(request.HttpContext, TooLarge(max));
         }
 
         LiftServerLimit(request.HttpContext, max);
@@ -38,15 +38,22 @@ internal sealed class RequestBodyReader(TimeProvider time)
         try
         {
             TensorBuffer? received = await ReceiveAsync(request, max, deadline);
-            return received is null ? TooLarge(max) : Decode(received, coding, max);
+            return received is null ? BreakOff(request.HttpContext, TooLarge(max)) : Decode(received, coding, max);
         }
         catch (OperationCanceledException) when (deadline.HasPassed)
         {
-            return RequestBodyResult.Failure(PredictErrorKind.BodyTimeout, $"The body did not arrive within {limits.Deadline.TotalSeconds:0.###} s.");
+            return BreakOff(
+                request.HttpContext,
+                RequestBodyResult.Failure(PredictErrorKind.BodyTimeout, $"The body did not arrive within {limits.Deadline.TotalSeconds:0.###} s."));
         }
         catch (BadHttpRequestException exception) when (!IsCallerGone(request, exception))
         {
-            return Refused(exception, max);
+            return BreakOff(request.HttpContext, Refused(exception, max));
+        }
+        catch (IOException exception) when (exception.InnerException is OverflowException)
+        {
+            // The size of a chunk does not fit 32 bits: the one fault of framing that the server does not report as a bad request.
+            return BreakOff(request.HttpContext, Misframed());
         }
         catch (IOException exception)
         {
@@ -149,6 +156,22 @@ internal sealed class RequestBodyReader(TimeProvider time)
     {
         StatusCodes.Status413PayloadTooLarge => TooLarge(max),
         StatusCodes.Status408RequestTimeout => RequestBodyResult.Failure(PredictErrorKind.BodyTimeout, "The body arrived too slowly."),
-        _ => RequestBodyResult.Failure(PredictErrorKind.InvalidRequest, "The body ends early or is not framed as HTTP asks."),
+        _ => Misframed(),
     };
+
+    private static RequestBodyResult Misframed() =>
+        RequestBodyResult.Failure(PredictErrorKind.InvalidRequest, "The body ends early or is not framed as HTTP asks.");
+
+    // The rest of the body stands between us and a next request. Saying that there will be none lets the client open another
+    // connection, and keeps the server from draining what cannot be read to its end (after a cancelled read that is logged as an error).
+    private static RequestBodyResult BreakOff(HttpContext context, RequestBodyResult refusal)
+    {
+        // Later versions have no such header; there a stream ends alone.
+        if (HttpProtocol.IsHttp11(context.Request.Protocol) || HttpProtocol.IsHttp10(context.Request.Protocol))
+        {
+            context.Response.Headers.Connection = "close";
+        }
+
+        return refusal;
+    }
 }
