@@ -7,7 +7,7 @@ namespace ModelGateway;
 
 /// <summary>
 /// The section <c>Gateway</c>. Every key is also an environment variable (<c>Gateway__Repository</c>). The descriptions are those
-/// of the table in docs/configuration.md, which a test holds against this class.
+/// of the table in the README, which a test holds against this class.
 /// </summary>
 internal sealed class GatewayOptions
 {
@@ -29,7 +29,7 @@ internal sealed class GatewayOptions
     [Description("Models loaded at the same time. Default: the cores, at most 4.")]
     public int LoadParallelism { get; set; } = Math.Clamp(Environment.ProcessorCount, 1, 4);
 
-    [Description("Folder for copies of the loaded models. Default: `modelgateway` in the folder for temporary files.")]
+    [Description("Folder for copies of the loaded models. Default: `modelgateway-` and the user's name in the folder for temporary files.")]
     public string? ArtifactFolder { get; set; }
 
     [ValidateObjectMembers]

@@ -78,13 +78,13 @@ public sealed partial class Predictor(ServingOptions options, TimeProvider time,
     private PredictError Refused(Servable servable, ModelRunException exception)
     {
         // The reason is for the caller alone: it may quote what the caller sent, such as an index out of range.
-        Log.RunRefused(logger, servable.Id);
+        Log.RunRefused(logger, servable.Id.Model, servable.Id.Version);
         return new PredictError(PredictErrorKind.ModelRefused, $"The model cannot run on this input: {exception.Message}");
     }
 
     private PredictError Failed(Servable servable, ModelRunException exception)
     {
-        Log.RunFailed(logger, servable.Id, exception.Message);
+        Log.RunFailed(logger, servable.Id.Model, servable.Id.Version, exception.Message);
         return new PredictError(PredictErrorKind.RunFailed, $"The run failed: {exception.Message}");
     }
 
@@ -92,10 +92,10 @@ public sealed partial class Predictor(ServingOptions options, TimeProvider time,
 
     private static partial class Log
     {
-        [LoggerMessage(EventId = EventIds.RunFailed, Level = LogLevel.Error, Message = "A run of {Servable} failed: {Reason}")]
-        public static partial void RunFailed(ILogger logger, ServableId servable, string reason);
+        [LoggerMessage(EventId = EventIds.RunFailed, Level = LogLevel.Error, Message = "A run of {Model}/{Version} failed: {Reason}")]
+        public static partial void RunFailed(ILogger logger, string model, long version, string reason);
 
-        [LoggerMessage(EventId = EventIds.RunRefused, Level = LogLevel.Debug, Message = "A run of {Servable} was refused: its graph does not take these inputs, as the answer says")]
-        public static partial void RunRefused(ILogger logger, ServableId servable);
+        [LoggerMessage(EventId = EventIds.RunRefused, Level = LogLevel.Debug, Message = "A run of {Model}/{Version} was refused: its graph does not take these inputs, as the answer says")]
+        public static partial void RunRefused(ILogger logger, string model, long version);
     }
 }

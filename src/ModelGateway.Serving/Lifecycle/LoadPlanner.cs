@@ -26,7 +26,8 @@ internal sealed record LoadPlan(IReadOnlyList<long> Load, IReadOnlyList<long> Un
 /// 1. A version that failed is passed over by the policy: <c>latest: 1</c> then means the newest that works.
 /// 2. A version that answers goes on answering until every desired version is Ready; only then it drains.
 /// 3. A model that left the repository, or that the operator unloaded, drains at once.
-/// 4. Where the policy finds nothing to serve, what answers now stays: a typo in a policy takes no model down.
+/// 4. Where the policy finds nothing to serve, what answers now stays as long as its files do: a typo in a policy takes no model
+///    down, and a removed version goes.
 /// </remarks>
 internal static class LoadPlanner
 {
@@ -45,10 +46,11 @@ internal static class LoadPlanner
         selected.UnionWith(available.Where(labelled.Contains));
         List<VersionFacts> desired = [.. candidates.Where(facts => selected.Contains(facts.Version)).OrderByDescending(facts => facts.Version)];
 
-        bool allReady = desired.Count > 0 && desired.All(IsReady);
+        // With nothing desired at all, only what has lost its files goes.
+        bool MayDrain(VersionFacts facts) => IsReady(facts) && !selected.Contains(facts.Version) && (desired.Count > 0 || facts.Key.Length == 0);
         return new LoadPlan(
             [.. desired.Where(NeedsLoad).Select(facts => facts.Version)],
-            allReady ? [.. versions.Where(facts => IsReady(facts) && !selected.Contains(facts.Version)).Select(facts => facts.Version)] : [],
+            desired.All(IsReady) ? [.. versions.Where(MayDrain).Select(facts => facts.Version)] : [],
             [.. desired.Select(facts => facts.Version)]);
     }
 

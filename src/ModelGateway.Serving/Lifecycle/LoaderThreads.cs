@@ -8,6 +8,7 @@ namespace ModelGateway.Serving.Lifecycle;
 /// </summary>
 internal sealed class LoaderThreads : IDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
     private readonly BlockingCollection<Action> _jobs = [];
     private readonly List<Thread> _threads = [];
 
@@ -24,16 +25,24 @@ internal sealed class LoaderThreads : IDisposable
     /// <summary>Queues a job; it must not throw. The queue is bounded by the number of versions: a version is queued once.</summary>
     public void Enqueue(Action job) => _jobs.Add(job);
 
-    /// <summary>Lets the jobs under way end; those that wait are dropped by whoever cancelled them.</summary>
+    /// <summary>
+    /// Gives the jobs under way some seconds to end; those that wait are dropped by whoever cancelled them. One that hangs in a file
+    /// system is left behind: its thread does not keep the process alive.
+    /// </summary>
     public void Dispose()
     {
         _jobs.CompleteAdding();
+        long deadline = Environment.TickCount64 + (long)Patience.TotalMilliseconds;
+        bool ended = true;
         foreach (Thread thread in _threads)
         {
-            thread.Join();
+            ended &= thread.Join((int)Math.Max(0, deadline - Environment.TickCount64));
         }
 
-        _jobs.Dispose();
+        if (ended)
+        {
+            _jobs.Dispose();
+        }
     }
 
     private void Work()

@@ -37,7 +37,7 @@ internal sealed partial class ServableLoader(
             CheckAgainst(instance.Signature, config);
             enter(ServableState.Warming);
             IReadOnlyList<NamedTensor> example = Warmup.Run(
-                instance, config, options.WarmupTimeout, reason => Log.WarmupSkipped(logger, id, reason), cancellationToken);
+                instance, config, options.WarmupTimeout, reason => Log.WarmupSkipped(logger, id.Model, id.Version, reason), cancellationToken);
             return Create(id, config, artifact, instance, unloaded, started, labels, example);
         }
         catch
@@ -105,7 +105,7 @@ internal sealed partial class ServableLoader(
 
     private static partial class Log
     {
-        [LoggerMessage(EventId = EventIds.WarmupSkipped, Level = LogLevel.Information, Message = "{Servable} was not warmed up: {Reason} Give it warmup inputs in its model.yaml")]
-        public static partial void WarmupSkipped(ILogger logger, ServableId servable, string reason);
+        [LoggerMessage(EventId = EventIds.WarmupSkipped, Level = LogLevel.Information, Message = "{Model}/{Version} was not warmed up: {Reason} Give it warmup inputs in its model.yaml")]
+        public static partial void WarmupSkipped(ILogger logger, string model, long version, string reason);
     }
 }

@@ -23,6 +23,9 @@ public sealed partial class ServableManager
         }
     }
 
+    private bool IsLoadingFromStart() =>
+        _models.Values.Any(slot => slot.Versions.Values.Any(version => version is { WasThereAtStart: true, Loading: not null }));
+
     private void Take(ModelListing listing)
     {
         ModelSlot slot = _models.GetOrAdd(listing.Name, static name => new ModelSlot(name));
@@ -39,7 +42,7 @@ public sealed partial class ServableManager
         {
             if (!slot.Versions.TryGetValue(found.Version, out VersionSlot? version))
             {
-                version = new VersionSlot(new ServableId(slot.Name, found.Version));
+                version = new VersionSlot(new ServableId(slot.Name, found.Version)) { WasThereAtStart = _settlingAtStart is null };
                 slot.Versions.Add(found.Version, version);
                 _metrics.ModelVersions(version.State).Inc();
             }
@@ -120,6 +123,12 @@ public sealed partial class ServableManager
         version.Loading = cancellation;
         string key = slot.KeyOf(version);
         version.LoadingKey = key;
+        if (version.Ready is null)
+        {
+            // Until a loader is free: whatever it waited for before is no longer the reason.
+            Enter(version, ServableState.Discovered, null);
+        }
+
         ModelConfig config = slot.Config;
         VersionListing listing = version.Listing!;
         _loading++;
@@ -132,13 +141,19 @@ public sealed partial class ServableManager
         version.Ready = null;
         version.ReadyKey = null;
         Enter(version, ServableState.Draining, null);
-        Log.VersionDraining(_logger, version.Id);
+        Log.VersionDraining(_logger, version.Id.Model, version.Id.Version);
         return servable;
     }
 
     /// <summary>Says, for versions that rest, why they do.</summary>
     private void Describe(ModelSlot slot, LoadPlan plan)
     {
+        foreach (VersionSlot version in slot.Versions.Values.Where(version => version is { Loading: null, Ready: not null, Reason: not null } && version.ReadyKey == slot.KeyOf(version)))
+        {
+            // What failed in between was taken back.
+            version.Reason = null;
+        }
+
         foreach (VersionSlot version in slot.Versions.Values.Where(version => version.Loading is null && version.Ready is null))
         {
             if (slot is { ConfigMissing: true, ConfigFault: not null })
@@ -152,8 +167,8 @@ public sealed partial class ServableManager
                 Enter(
                     version,
                     version.State == ServableState.Failed && !retries ? ServableState.Discovered : version.State,
-                    wait ?? (retries ? version.Reason : slot.UnloadedByOperator ? "It was unloaded by request."
-                        : plan.Desired.Contains(version.Id.Version) ? null : "The version policy does not select it."));
+                    slot.UnloadedByOperator ? "It was unloaded by request."
+                        : wait ?? (retries ? version.Reason : plan.Desired.Contains(version.Id.Version) ? null : "The version policy does not select it."));
             }
         }
     }
@@ -195,7 +210,7 @@ public sealed partial class ServableManager
                 version.FailedKey = null;
                 version.RetryAt = default;
                 Enter(version, ServableState.Ready, null);
-                Log.VersionReady(_logger, version.Id, servable!.LoadTime.TotalSeconds);
+                Log.VersionReady(_logger, version.Id.Model, version.Id.Version, servable!.LoadTime.TotalSeconds);
             }
 
             Advance(slot);
@@ -248,7 +263,7 @@ public sealed partial class ServableManager
                 version.RetryAt = _time.GetUtcNow() + _options.RetryDelay;
                 _metrics.LoadFailures.Inc();
                 Enter(version, Resting(ServableState.Failed), failure.Message);
-                Log.VersionRetried(_logger, version.Id, failure.Message);
+                Log.VersionRetried(_logger, version.Id.Model, version.Id.Version, failure.Message);
                 break;
             default:
                 version.FailedKey = key;
@@ -256,7 +271,7 @@ public sealed partial class ServableManager
                 _metrics.LoadFailures.Inc();
                 string reason = failure is ModelLoadException or InvalidDataException ? failure.Message : $"{failure.GetType().Name}: {failure.Message}";
                 Enter(version, Resting(ServableState.Failed), reason);
-                Log.VersionFailed(_logger, version.Id, reason);
+                Log.VersionFailed(_logger, version.Id.Model, version.Id.Version, reason);
                 break;
         }
     }
@@ -281,7 +296,7 @@ public sealed partial class ServableManager
         {
             _inMemory--;
             version.InMemory--;
-            Log.VersionUnloaded(_logger, servable.Id);
+            Log.VersionUnloaded(_logger, servable.Id.Model, servable.Id.Version);
 
             // One that was replaced by new files may outlive, or be outlived by, its successor.
             if (version is { State: ServableState.Draining, Ready: null, InMemory: 0 })
@@ -307,7 +322,7 @@ public sealed partial class ServableManager
 
     private void Pulse()
     {
-        IsInitialized |= _settlingAtStart is { Count: 0 } && _loading == 0;
+        IsInitialized = IsInitialized || (_settlingAtStart is { Count: 0 } && !IsLoadingFromStart());
         TaskCompletionSource changed = _changed;
         _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         changed.SetResult();

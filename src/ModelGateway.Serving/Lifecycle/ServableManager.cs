@@ -248,20 +248,20 @@ public sealed partial class ServableManager : IDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(EventId = EventIds.VersionReady, Level = LogLevel.Information, Message = "{Servable} is ready after {Seconds:0.000} s")]
-        public static partial void VersionReady(ILogger logger, ServableId servable, double seconds);
+        [LoggerMessage(EventId = EventIds.VersionReady, Level = LogLevel.Information, Message = "{Model}/{Version} is ready after {Seconds:0.000} s")]
+        public static partial void VersionReady(ILogger logger, string model, long version, double seconds);
 
-        [LoggerMessage(EventId = EventIds.VersionFailed, Level = LogLevel.Error, Message = "{Servable} failed to load: {Reason}")]
-        public static partial void VersionFailed(ILogger logger, ServableId servable, string reason);
+        [LoggerMessage(EventId = EventIds.VersionFailed, Level = LogLevel.Error, Message = "{Model}/{Version} failed to load: {Reason}")]
+        public static partial void VersionFailed(ILogger logger, string model, long version, string reason);
 
-        [LoggerMessage(EventId = EventIds.VersionRetried, Level = LogLevel.Warning, Message = "{Servable} could not be loaded now and will be tried again: {Reason}")]
-        public static partial void VersionRetried(ILogger logger, ServableId servable, string reason);
+        [LoggerMessage(EventId = EventIds.VersionRetried, Level = LogLevel.Warning, Message = "{Model}/{Version} could not be loaded now and will be tried again: {Reason}")]
+        public static partial void VersionRetried(ILogger logger, string model, long version, string reason);
 
-        [LoggerMessage(EventId = EventIds.VersionDraining, Level = LogLevel.Information, Message = "{Servable} drains")]
-        public static partial void VersionDraining(ILogger logger, ServableId servable);
+        [LoggerMessage(EventId = EventIds.VersionDraining, Level = LogLevel.Information, Message = "{Model}/{Version} drains")]
+        public static partial void VersionDraining(ILogger logger, string model, long version);
 
-        [LoggerMessage(EventId = EventIds.VersionUnloaded, Level = LogLevel.Information, Message = "{Servable} left the memory")]
-        public static partial void VersionUnloaded(ILogger logger, ServableId servable);
+        [LoggerMessage(EventId = EventIds.VersionUnloaded, Level = LogLevel.Information, Message = "{Model}/{Version} left the memory")]
+        public static partial void VersionUnloaded(ILogger logger, string model, long version);
 
         [LoggerMessage(EventId = EventIds.ConfigFaulty, Level = LogLevel.Error, Message = "model.yaml of {Model} is faulty, the last good one stays in force: {Faults}")]
         public static partial void ConfigFaulty(ILogger logger, string model, string faults);

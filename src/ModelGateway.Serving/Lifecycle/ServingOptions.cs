@@ -13,7 +13,7 @@ public sealed record ServingOptions
     public int LoadParallelism { get; init; } = Math.Clamp(Environment.ProcessorCount, 1, 4);
 
     /// <summary>Where artifacts are copied to before they are loaded.</summary>
-    public string ArtifactFolder { get; init; } = Path.Combine(Path.GetTempPath(), "modelgateway");
+    public string ArtifactFolder { get; init; } = Path.Combine(Path.GetTempPath(), $"modelgateway-{Environment.UserName}");
 
     /// <summary>Requests that may wait for an instance of one model.</summary>
     public int QueueLength { get; init; } = 1000;

@@ -11,6 +11,9 @@ internal sealed class VersionSlot(ServableId id)
     /// <summary>As last scanned; null once its folder is gone.</summary>
     public VersionListing? Listing { get; set; }
 
+    /// <summary>The first reading of the repository found it: the server is not ready before it is loaded.</summary>
+    public bool WasThereAtStart { get; init; }
+
     public ServableState State { get; set; } = ServableState.Discovered;
 
     public string? Reason { get; set; }

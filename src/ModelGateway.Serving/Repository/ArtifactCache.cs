@@ -27,7 +27,7 @@ public sealed class ArtifactCache : IDisposable
     /// <exception cref="UnauthorizedAccessException">The folder cannot be made.</exception>
     public ArtifactCache(string root)
     {
-        Directory.CreateDirectory(root);
+        CreatePrivate(root);
         foreach (string leftover in Directory.GetFiles(root, "artifacts-*" + LockSuffix))
         {
             RemoveIfAbandoned(leftover);
@@ -38,7 +38,7 @@ public sealed class ArtifactCache : IDisposable
         // Locked before it gets the name by which others look for it: they must never find it unlocked.
         _lock = new FileStream(_folder + ".new", FileMode.CreateNew, FileAccess.Write, FileShare.None);
         File.Move(_lock.Name, _folder + LockSuffix);
-        Directory.CreateDirectory(_folder);
+        CreatePrivate(_folder);
     }
 
     /// <summary>Copies the files of a version, hashing them on the way.</summary>
@@ -85,6 +85,19 @@ public sealed class ArtifactCache : IDisposable
         }
 
         _lock.Dispose();
+    }
+
+    // Models may be secret: on a shared machine nobody else reads them here, nor puts others in their place. An existing folder keeps its mode.
+    private static void CreatePrivate(string folder)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(folder);
+        }
+        else
+        {
+            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
     }
 
     private static void RemoveIfAbandoned(string lockFile)
