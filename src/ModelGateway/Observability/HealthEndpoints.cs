@@ -6,9 +6,9 @@ internal static class HealthEndpoints
     public static void MapHealth(this IEndpointRouteBuilder app)
     {
         RouteGroupBuilder group = app.MapGroup("/health").WithTags("Health").AllowAnonymous();
-        group.MapGet("/live", () => TypedResults.Ok(new HealthAnswer("live", null)))
+        group.MapProbe("/live", () => TypedResults.Ok(new HealthAnswer("live", null)))
             .WithSummary("The process runs. 200 as long as it can answer at all.");
-        group.MapGet("/ready", Ready)
+        group.MapProbe("/ready", Ready)
             .WithSummary("Models are loaded and requests are welcome. 503 while starting and while stopping.")
             .Produces<HealthAnswer>()
             .Produces<HealthAnswer>(StatusCodes.Status503ServiceUnavailable);

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using ModelGateway.Serving.Models;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;
@@ -81,7 +82,8 @@ internal static class LoggingSetup
             if (accessor.HttpContext is { } http)
             {
                 logEvent.AddOrUpdateProperty(propertyFactory.CreateProperty("RequestId", RequestIds.Of(http)));
-                if (RequestModel.Of(http) is { } model)
+                // What is no model's name is the caller's text, which must not write lines of its own into a readable log.
+                if (RequestModel.Of(http) is { } model && ModelName.IsValid(model))
                 {
                     logEvent.AddPropertyIfAbsent(propertyFactory.CreateProperty("Model", model));
                 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ModelGateway.Protocols.Json;
+using ModelGateway.Serving.Models;
 using ModelGateway.Serving.Inference;
 using ModelGateway.Serving.Tensors;
 
@@ -87,7 +88,14 @@ internal sealed class InferInput(InferReading reading, int index) : IDisposable
     /// <param name="what">The rest of a sentence that begins with the input.</param>
     /// <param name="expected">What would have been right.</param>
     /// <param name="got">What came.</param>
-    public void Fault(string what, string? expected = null, string? got = null) => (_faults ??= []).Add((what, expected, got));
+    public void Fault(string what, string? expected = null, string? got = null)
+    {
+        // A body that repeats one key a million times must not buy a million faults.
+        if ((_faults ??= []).Count < FaultList.Capacity)
+        {
+            _faults.Add((what, expected, got));
+        }
+    }
 
     /// <summary>Holds what is known of the input, its data apart, against the protocol and the model. Only the first call does.</summary>
     public void Check()

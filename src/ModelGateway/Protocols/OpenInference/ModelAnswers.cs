@@ -23,8 +23,8 @@ internal sealed class ModelAnswers(ServableManager manager, ModelAccess access, 
     public IResult Metadata(HttpContext http, ModelSpec spec) => Ask(http, spec, (servable, model) =>
         TypedResults.Json(ModelMetadataAnswer.Of(servable, model), OpenInferenceJson.Default.ModelMetadataAnswer));
 
-    public IResult Configuration(HttpContext http, ModelSpec spec) => Ask(http, spec, (servable, _) =>
-        TypedResults.Json(ModelConfigAnswer.Of(servable, _executionProvider), OpenInferenceJson.Default.ModelConfigAnswer));
+    public IResult Configuration(HttpContext http, ModelSpec spec) => Ask(http, spec, (servable, model) =>
+        TypedResults.Json(ModelConfigAnswer.Of(servable, model.Config.VersionPolicy, _executionProvider), OpenInferenceJson.Default.ModelConfigAnswer));
 
     public IResult Ready(HttpContext http, ModelSpec spec)
     {

@@ -24,8 +24,9 @@ internal sealed record ModelConfigAnswer(
     IReadOnlyDictionary<string, ParameterAnswer> Parameters)
 {
     /// <param name="servable">The version asked for.</param>
+    /// <param name="versionPolicy">The one in force, which may be newer than the one it was loaded with.</param>
     /// <param name="executionProvider">The gateway's, for models that name none.</param>
-    public static ModelConfigAnswer Of(Servable servable, string executionProvider)
+    public static ModelConfigAnswer Of(Servable servable, VersionPolicy versionPolicy, string executionProvider)
     {
         ModelConfig config = servable.Config;
         string kind = (config.ExecutionProvider ?? executionProvider) == "cpu" ? "KIND_CPU" : "KIND_AUTO";
@@ -33,7 +34,7 @@ internal sealed record ModelConfigAnswer(
             servable.Id.Model,
             ModelMetadataAnswer.OnnxPlatform,
             "onnxruntime",
-            VersionPolicyAnswer.Of(config.VersionPolicy),
+            VersionPolicyAnswer.Of(versionPolicy),
             0,
             [.. servable.Signature.Inputs.Select(TensorConfigAnswer.Of)],
             [.. WireOutputs.Of(servable.Signature).All.Select(output => TensorConfigAnswer.Of(output, servable.ClassLabels))],

@@ -33,18 +33,18 @@ internal sealed record ModelMetadataAnswer(
             OnnxPlatform,
             [.. signature.Inputs.Select(TensorMetadataAnswer.Of)],
             [.. WireOutputs.Of(signature).All.Select(TensorMetadataAnswer.Of)],
-            Describe(servable),
+            Describe(servable, model.Config),
             model.Config.Labels.Count == 0 ? null : model.Config.Labels);
     }
 
-    private static Dictionary<string, string> Describe(Servable servable)
+    private static Dictionary<string, string> Describe(Servable servable, ModelConfig config)
     {
         var parameters = new Dictionary<string, string>
         {
             ["version"] = servable.Id.Version.ToString(CultureInfo.InvariantCulture),
             ["digest"] = servable.Digest,
         };
-        string? description = servable.Config.Description ?? servable.Metadata.Description;
+        string? description = config.Description ?? servable.Metadata.Description;
         if (description.Length > 0)
         {
             parameters.Add("description", description);

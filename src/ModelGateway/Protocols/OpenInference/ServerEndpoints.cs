@@ -21,10 +21,10 @@ internal static class ServerEndpoints
             .WithSummary("Name, version and extensions of the server.")
             .Produces<ServerMetadataAnswer>();
         RouteGroupBuilder health = group.MapGroup("/health").AllowAnonymous();
-        health.MapGet("/live", () => TypedResults.Json(new LiveAnswer(true), OpenInferenceJson.Default.LiveAnswer))
+        health.MapProbe("/live", () => TypedResults.Json(new LiveAnswer(true), OpenInferenceJson.Default.LiveAnswer))
             .WithSummary("The process runs.")
             .Produces<LiveAnswer>();
-        health.MapGet("/ready", Ready)
+        health.MapProbe("/ready", Ready)
             .WithSummary("Models are loaded and requests are welcome; 503 while starting and while stopping.")
             .Produces<ReadyAnswer>()
             .Produces<ReadyAnswer>(StatusCodes.Status503ServiceUnavailable);

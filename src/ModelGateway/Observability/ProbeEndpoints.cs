@@ -1,0 +1,14 @@
+namespace ModelGateway.Observability;
+
+/// <summary>Endpoints that orchestrators and load balancers probe.</summary>
+internal static class ProbeEndpoints
+{
+    private static readonly string[] Head = [HttpMethods.Head];
+
+    /// <summary>Answers GET and, undocumented, HEAD: load balancers probe with either.</summary>
+    public static RouteHandlerBuilder MapProbe(this IEndpointRouteBuilder group, string pattern, Delegate handler)
+    {
+        group.MapMethods(pattern, Head, handler).ExcludeFromDescription();
+        return group.MapGet(pattern, handler);
+    }
+}
