@@ -1,15 +1,13 @@
 using System.Collections.Concurrent;
-using System.Runtime.InteropServices;
 
 namespace ModelGateway.Serving.Lifecycle;
 
 /// <summary>
-/// A fixed number of threads that load models, apart from those that answer requests, and on Linux at a lower priority, so that
-/// a long graph optimization does not take a core from predictions.
+/// A fixed number of threads that load models, apart from those that answer requests. They have the same priority as all others: a
+/// lower one is for native code only, see the runtime.
 /// </summary>
-internal sealed partial class LoaderThreads : IDisposable
+internal sealed class LoaderThreads : IDisposable
 {
-    private const int Niceness = 10;
     private readonly BlockingCollection<Action> _jobs = [];
     private readonly List<Thread> _threads = [];
 
@@ -17,7 +15,7 @@ internal sealed partial class LoaderThreads : IDisposable
     {
         for (int i = 0; i < count; i++)
         {
-            var thread = new Thread(Work) { IsBackground = true, Name = $"model-loader-{i}", Priority = ThreadPriority.BelowNormal };
+            var thread = new Thread(Work) { IsBackground = true, Name = $"model-loader-{i}" };
             _threads.Add(thread);
             thread.Start();
         }
@@ -40,18 +38,9 @@ internal sealed partial class LoaderThreads : IDisposable
 
     private void Work()
     {
-        if (OperatingSystem.IsLinux())
-        {
-            // On Linux the call changes one thread (id 0: this one), and .NET's thread priorities change nothing.
-            _ = SetPriority(0, 0, Niceness);
-        }
-
         foreach (Action job in _jobs.GetConsumingEnumerable())
         {
             job();
         }
     }
-
-    [LibraryImport("libc", EntryPoint = "setpriority")]
-    private static partial int SetPriority(int which, int who, int priority);
 }

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using ModelGateway.Serving.Diagnostics;
+using ModelGateway.Serving.Models;
 using ModelGateway.Serving.Repository;
 
 namespace ModelGateway.Serving.Lifecycle;
@@ -69,12 +70,19 @@ public sealed partial class RepositoryWatcher(
             ModelView? view = manager.Find(model);
             if (view is null || !view.IsBusy)
             {
-                return view?.Default is null ? view?.Newest?.Reason ?? view?.Reason ?? "The model has no version that can be loaded."
-                    : view.Versions.LastOrDefault(version => version is { State: ServableState.Failed } || version is { State: ServableState.Ready, Reason: not null })?.Reason;
+                return view is null ? $"There is no model '{NameSuggestion.Shorten(model)}' in the repository." : ReasonOf(view);
             }
 
             await changed.WaitAsync(cancellationToken);
         }
+    }
+
+    // A version that failed, or was to be loaded anew and failed, was wanted: the others lost that state with the request.
+    private static string? ReasonOf(ModelView view)
+    {
+        VersionView? failed = view.Versions.LastOrDefault(version => version is { State: ServableState.Failed } or { State: ServableState.Ready, Reason: not null });
+        return failed?.Reason ?? view.Reason
+            ?? (view.Default is not null ? null : view.Newest?.Reason ?? "The model has no version that can be loaded.");
     }
 
     /// <summary>Drains a model, keeps it out of memory until it is loaded by request, and waits until its memory is free.</summary>

@@ -36,7 +36,8 @@ internal sealed partial class ServableLoader(
             instance = runtime.Load(artifact, config, cancellationToken);
             CheckAgainst(instance.Signature, config);
             enter(ServableState.Warming);
-            IReadOnlyList<NamedTensor> example = Warmup.Run(instance, config, reason => Log.WarmupSkipped(logger, id, reason), cancellationToken);
+            IReadOnlyList<NamedTensor> example = Warmup.Run(
+                instance, config, options.WarmupTimeout, reason => Log.WarmupSkipped(logger, id, reason), cancellationToken);
             return Create(id, config, artifact, instance, unloaded, started, labels, example);
         }
         catch
@@ -77,7 +78,10 @@ internal sealed partial class ServableLoader(
     private static string[] ReadLabels(ModelArtifact artifact)
     {
         string path = Path.Combine(artifact.Directory, "labels.txt");
-        return File.Exists(path) ? [.. File.ReadLines(path).Select(line => line.Trim()).Where(line => line.Length > 0)] : [];
+        string[] lines = File.Exists(path) ? [.. File.ReadLines(path).Select(line => line.Trim())] : [];
+
+        // An empty line at the end is the end of the file; one between two labels is a class without a name, and keeps its place.
+        return lines[..(Array.FindLastIndex(lines, line => line.Length > 0) + 1)];
     }
 
     // labels.txt names no output: it is for those whose last dimension is as long as the list, or free.

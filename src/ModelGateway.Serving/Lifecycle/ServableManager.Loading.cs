@@ -27,7 +27,7 @@ public sealed partial class ServableManager
     {
         ModelSlot slot = _models.GetOrAdd(listing.Name, static name => new ModelSlot(name));
         slot.IsListed = true;
-        if (!slot.IsConfigRead || slot.ConfigText != listing.ConfigText)
+        if (!listing.IsConfigPending && (!slot.IsConfigRead || slot.ConfigText != listing.ConfigText))
         {
             slot.IsConfigRead = true;
             slot.ConfigText = listing.ConfigText;
@@ -70,7 +70,6 @@ public sealed partial class ServableManager
             return;
         }
 
-        slot.ConfigMissing = slot.Versions.Values.All(version => version.Ready is null);
         slot.ConfigFault = $"model.yaml is faulty: {faults}";
         _metrics.ConfigFailures.Inc();
         Log.ConfigFaulty(_logger, slot.Name, faults);
@@ -86,6 +85,12 @@ public sealed partial class ServableManager
     /// <summary>Asks the planner and starts what it says.</summary>
     private void Advance(ModelSlot slot)
     {
+        if (_disposed)
+        {
+            slot.Publish();
+            return;
+        }
+
         DateTimeOffset now = _time.GetUtcNow();
         List<VersionFacts> facts = [.. slot.Versions.Values.Select(version => new VersionFacts(
             version.Id.Version,
@@ -114,6 +119,7 @@ public sealed partial class ServableManager
         var cancellation = new CancellationTokenSource();
         version.Loading = cancellation;
         string key = slot.KeyOf(version);
+        version.LoadingKey = key;
         ModelConfig config = slot.Config;
         VersionListing listing = version.Listing!;
         _loading++;
@@ -135,7 +141,7 @@ public sealed partial class ServableManager
     {
         foreach (VersionSlot version in slot.Versions.Values.Where(version => version.Loading is null && version.Ready is null))
         {
-            if (slot.ConfigMissing)
+            if (slot is { ConfigMissing: true, ConfigFault: not null })
             {
                 Enter(version, ServableState.Failed, slot.ConfigFault);
             }
@@ -168,32 +174,20 @@ public sealed partial class ServableManager
         }
     }
 
-    [SuppressMessage("Design", "CA1031", Justification = "Whatever a model or a disk does to its load becomes the version's reason; the loader thread lives on.")]
     private void Load(ModelSlot slot, VersionSlot version, VersionListing listing, ModelConfig config, string key, CancellationTokenSource cancellation)
     {
-        try
-        {
-            cancellation.Token.ThrowIfCancellationRequested();
-            Servable servable = _loader.Load(
-                version.Id, listing, config, state => EnterLoading(slot, version, state), loaded => OnUnloaded(slot, version, loaded), cancellation.Token);
-            Interlocked.Increment(ref _inMemory);
-            Finish(slot, version, cancellation, servable, key, null);
-        }
-        catch (Exception exception)
-        {
-            Finish(slot, version, cancellation, null, key, exception);
-        }
-    }
-
-    private void Finish(ModelSlot slot, VersionSlot version, CancellationTokenSource cancellation, Servable? servable, string key, Exception? failure)
-    {
+        (Servable? servable, Exception? failure) = TryLoad(slot, version, listing, config, cancellation.Token);
         Servable? replaced = servable;
         lock (_gate)
         {
             version.Loading = null;
             cancellation.Dispose();
             _loading--;
-            if (servable is not null && !_disposed)
+            if (failure is not null)
+            {
+                Fail(slot, version, key, failure);
+            }
+            else if (!_disposed)
             {
                 replaced = version.Ready;
                 version.Ready = servable;
@@ -201,35 +195,59 @@ public sealed partial class ServableManager
                 version.FailedKey = null;
                 version.RetryAt = default;
                 Enter(version, ServableState.Ready, null);
-                Log.VersionReady(_logger, version.Id, servable.LoadTime.TotalSeconds);
-            }
-            else if (failure is not null)
-            {
-                Fail(version, key, failure);
+                Log.VersionReady(_logger, version.Id, servable!.LoadTime.TotalSeconds);
             }
 
-            if (!_disposed)
-            {
-                Advance(slot);
-            }
-
+            Advance(slot);
             Pulse();
         }
 
         replaced?.Release();
     }
 
-    private void Fail(VersionSlot version, string key, Exception failure)
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever a model or a disk does to its load becomes the version's reason; the loader thread lives on.")]
+    private (Servable? Servable, Exception? Failure) TryLoad(ModelSlot slot, VersionSlot version, VersionListing listing, ModelConfig config, CancellationToken cancellationToken)
     {
+        try
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            Servable servable = _loader.Load(
+                version.Id, listing, config, state => EnterLoading(slot, version, state), loaded => OnUnloaded(slot, version, loaded), cancellationToken);
+            lock (_gate)
+            {
+                _inMemory++;
+                version.InMemory++;
+            }
+
+            return (servable, null);
+        }
+        catch (Exception exception)
+        {
+            return (null, exception);
+        }
+    }
+
+    private void Fail(ModelSlot slot, VersionSlot version, string key, Exception failure)
+    {
+        ServableState Resting(ServableState state) => version.Ready is null ? state : ServableState.Ready;
         switch (failure)
         {
-            case OperationCanceledException or ObjectChangedException:
-                Enter(version, version.Ready is null ? ServableState.Discovered : ServableState.Ready, (failure as ObjectChangedException)?.Message);
+            case OperationCanceledException:
+                Enter(version, Resting(ServableState.Discovered), null);
+                break;
+            case ObjectChangedException:
+                // What is there now only the next scan knows; to try again before it would fail in the same way, over and over.
+                if (version.Listing is not null && slot.KeyOf(version) == key)
+                {
+                    version.Listing = version.Listing with { WaitReason = failure.Message };
+                }
+
+                Enter(version, Resting(ServableState.Discovered), failure.Message);
                 break;
             case IOException or UnauthorizedAccessException or OutOfMemoryException:
                 version.RetryAt = _time.GetUtcNow() + _options.RetryDelay;
                 _metrics.LoadFailures.Inc();
-                Enter(version, version.Ready is null ? ServableState.Failed : ServableState.Ready, failure.Message);
+                Enter(version, Resting(ServableState.Failed), failure.Message);
                 Log.VersionRetried(_logger, version.Id, failure.Message);
                 break;
             default:
@@ -237,7 +255,7 @@ public sealed partial class ServableManager
                 version.RetryAt = default;
                 _metrics.LoadFailures.Inc();
                 string reason = failure is ModelLoadException or InvalidDataException ? failure.Message : $"{failure.GetType().Name}: {failure.Message}";
-                Enter(version, version.Ready is null ? ServableState.Failed : ServableState.Ready, reason);
+                Enter(version, Resting(ServableState.Failed), reason);
                 Log.VersionFailed(_logger, version.Id, reason);
                 break;
         }
@@ -252,23 +270,24 @@ public sealed partial class ServableManager
             {
                 Enter(version, state, null);
                 slot.Publish();
+                Pulse();
             }
         }
     }
 
     private void OnUnloaded(ModelSlot slot, VersionSlot version, Servable servable)
     {
-        Interlocked.Decrement(ref _inMemory);
         lock (_gate)
         {
+            _inMemory--;
+            version.InMemory--;
             Log.VersionUnloaded(_logger, servable.Id);
-            if (version is { State: ServableState.Draining, Ready: null })
+
+            // One that was replaced by new files may outlive, or be outlived by, its successor.
+            if (version is { State: ServableState.Draining, Ready: null, InMemory: 0 })
             {
                 Enter(version, ServableState.Unloaded, null);
-                if (!_disposed)
-                {
-                    Advance(slot);
-                }
+                Advance(slot);
             }
 
             Pulse();

@@ -153,12 +153,21 @@ public sealed partial class ServableManager : IDisposable
             }
 
             slot.ConfigOverride = configText;
-            ApplyConfig(slot, configText ?? slot.ConfigText);
+            if (configText is not null || slot.IsConfigRead)
+            {
+                ApplyConfig(slot, configText ?? slot.ConfigText);
+            }
+
             slot.UnloadedByOperator = false;
-            slot.Generation++;
             foreach (VersionSlot version in slot.Versions.Values)
             {
                 version.RetryAt = default;
+
+                // A load under way of these very files with these very settings is the one that is asked for.
+                if (version.Loading is null || version.LoadingKey != slot.KeyOf(version))
+                {
+                    version.Generation++;
+                }
             }
 
             Advance(slot);
@@ -175,6 +184,11 @@ public sealed partial class ServableManager : IDisposable
             if (_models.TryGetValue(model, out ModelSlot? slot))
             {
                 slot.UnloadedByOperator = true;
+                foreach (VersionSlot version in slot.Versions.Values)
+                {
+                    version.Loading?.Cancel();
+                }
+
                 Advance(slot);
                 Pulse();
             }
@@ -196,10 +210,9 @@ public sealed partial class ServableManager : IDisposable
             foreach (VersionSlot version in _models.Values.SelectMany(slot => slot.Versions.Values))
             {
                 version.Loading?.Cancel();
-                if (version.Ready is { } servable)
+                if (version.Ready is not null)
                 {
-                    held.Add(servable);
-                    version.Ready = null;
+                    held.Add(StartDrain(version));
                 }
             }
 
@@ -207,6 +220,8 @@ public sealed partial class ServableManager : IDisposable
             {
                 slot.Publish();
             }
+
+            Pulse();
         }
 
         _threads.Dispose();
@@ -224,14 +239,12 @@ public sealed partial class ServableManager : IDisposable
             }
 
             IEnumerable<string> names = _models.Keys.Where(name => mayName?.Invoke(name) != false).Order(StringComparer.Ordinal);
-            error = new PredictError(PredictErrorKind.UnknownModel, $"There is no model '{Shorten(spec.Model)}'.{NameSuggestion.For(spec.Model, names)}");
+            error = new PredictError(PredictErrorKind.UnknownModel, $"There is no model '{NameSuggestion.Shorten(spec.Model)}'.{NameSuggestion.For(spec.Model, names)}");
             return null;
         }
 
         return VersionResolver.Resolve(slot.View, spec, out error);
     }
-
-    private static string Shorten(string name) => name.Length <= 128 ? name : name[..128] + "…";
 
     private static partial class Log
     {

@@ -23,4 +23,7 @@ public sealed record ServingOptions
 
     /// <summary>Time before a load that failed for want of a disk or a store is tried again.</summary>
     public TimeSpan RetryDelay { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Longest time of one run that warms a version up; a first run may well take longer than those that follow.</summary>
+    public TimeSpan WarmupTimeout { get; init; } = TimeSpan.FromMinutes(1);
 }

@@ -34,7 +34,7 @@ internal static class VersionResolver
             : $"Its labels are {string.Join(", ", model.Config.Labels.Keys.Order(StringComparer.Ordinal).Select(name => $"'{name}'"))}.";
         return new PredictError(
             PredictErrorKind.UnknownVersion,
-            $"The model '{model.Name}' has no version or label '{label}'.{NameSuggestion.For(label, model.Config.Labels.Keys)} {known}");
+            $"The model '{model.Name}' has no version or label '{NameSuggestion.Shorten(label)}'.{NameSuggestion.For(label, model.Config.Labels.Keys)} {known}");
     }
 
     private static PredictError Missing(ModelView model, in ModelSpec spec, long? number)

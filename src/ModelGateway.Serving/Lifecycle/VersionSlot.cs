@@ -22,8 +22,17 @@ internal sealed class VersionSlot(ServableId id)
 
     public string? FailedKey { get; set; }
 
+    /// <summary>Servables of this version that are in memory: the one that answers, and those that drain.</summary>
+    public int InMemory { get; set; }
+
     /// <summary>Set while a loader has it.</summary>
     public CancellationTokenSource? Loading { get; set; }
+
+    /// <summary>What the loader was given.</summary>
+    public string? LoadingKey { get; set; }
+
+    /// <summary>Raised by an explicit load, so that unchanged files are loaded anew.</summary>
+    public int Generation { get; set; }
 
     /// <summary>After a failure that may pass by itself: not before this time again.</summary>
     public DateTimeOffset RetryAt { get; set; }
@@ -34,7 +43,8 @@ internal sealed class VersionSlot(ServableId id)
 /// <summary>The manager's working state of one model. Touched under the manager's lock only, except <see cref="View"/>.</summary>
 internal sealed class ModelSlot(string name)
 {
-    private volatile ModelView? _view;
+    // Readers may find the slot before it is filled, so there is a view from the first moment.
+    private volatile ModelView _view = new(name, ModelConfig.Default, [], reason: null, isBusy: false);
 
     public string Name { get; } = name;
 
@@ -46,7 +56,7 @@ internal sealed class ModelSlot(string name)
     public string? ConfigFault { get; set; }
 
     /// <summary>No faultless configuration was ever read: nothing is loaded until there is one.</summary>
-    public bool ConfigMissing { get; set; }
+    public bool ConfigMissing { get; set; } = true;
 
     /// <summary>A configuration given with a load request; it stands in for the file until the next one.</summary>
     public string? ConfigOverride { get; set; }
@@ -58,16 +68,13 @@ internal sealed class ModelSlot(string name)
 
     public bool UnloadedByOperator { get; set; }
 
-    /// <summary>Raised by every explicit load, so that unchanged files are loaded anew.</summary>
-    public int Generation { get; set; }
-
     public SortedDictionary<long, VersionSlot> Versions { get; } = [];
 
     /// <summary>What readers see; replaced as a whole.</summary>
-    public ModelView View => _view ?? Publish();
+    public ModelView View => _view;
 
-    public ModelView Publish() =>
+    public void Publish() =>
         _view = new ModelView(Name, Config, [.. Versions.Values.Select(slot => slot.ToView())], ConfigFault, Versions.Values.Any(slot => slot.Loading is not null));
 
-    public string KeyOf(VersionSlot slot) => slot.Listing is null ? "" : $"{slot.Listing.Fingerprint}/{Config.LoadFingerprint}/{Generation}";
+    public string KeyOf(VersionSlot slot) => slot.Listing is null ? "" : $"{slot.Listing.Fingerprint}/{Config.LoadFingerprint}/{slot.Generation}";
 }

@@ -12,19 +12,46 @@ internal static class Warmup
     private const long LargestMadeUpInput = 4 << 20;
 
     /// <summary>Runs the configured requests, or a made-up one.</summary>
+    /// <param name="instance">What is warmed up.</param>
+    /// <param name="config">Says with what.</param>
+    /// <param name="longestRun">A run is stopped then: a loader thread must not hang in a loop of some model's.</param>
+    /// <param name="skipped">Told why no made-up request ran.</param>
+    /// <param name="cancellationToken">Calls the load off.</param>
     /// <returns>Inputs that ran; empty where none did.</returns>
     /// <exception cref="ModelLoadException">A configured request does not fit or fails.</exception>
-    public static IReadOnlyList<NamedTensor> Run(IModelInstance instance, ModelConfig config, Action<string> skipped, CancellationToken cancellationToken)
+    public static IReadOnlyList<NamedTensor> Run(
+        IModelInstance instance, ModelConfig config, TimeSpan longestRun, Action<string> skipped, CancellationToken cancellationToken)
     {
         if (!config.Warmup.Enabled)
         {
             return [];
         }
 
-        return config.Warmup.Requests.Count > 0 ? RunConfigured(instance, config.Warmup.Requests, cancellationToken) : RunMadeUp(instance, skipped, cancellationToken);
+        return config.Warmup.Requests.Count > 0
+            ? RunConfigured(instance, config.Warmup.Requests, longestRun, cancellationToken)
+            : RunMadeUp(instance, longestRun, skipped, cancellationToken);
     }
 
-    private static List<NamedTensor> RunConfigured(IModelInstance instance, IReadOnlyList<WarmupRequest> requests, CancellationToken cancellationToken)
+    // A run that takes too long fails like one that goes wrong.
+    private static void Run(IModelInstance instance, List<NamedTensor> inputs, TimeSpan longest, CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(longest);
+        try
+        {
+            foreach (OutputValue output in instance.Run(inputs, null, limit.Token))
+            {
+                output.Dispose();
+            }
+        }
+        catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new ModelRunException($"it did not end within {longest.TotalSeconds:0.###} seconds", inputAtFault: false, exception);
+        }
+    }
+
+    private static List<NamedTensor> RunConfigured(
+        IModelInstance instance, IReadOnlyList<WarmupRequest> requests, TimeSpan longestRun, CancellationToken cancellationToken)
     {
         List<NamedTensor>? example = null;
         foreach (WarmupRequest request in requests)
@@ -34,7 +61,7 @@ internal static class Warmup
             {
                 for (int i = 0; i < request.Count; i++)
                 {
-                    Dispose(instance.Run(inputs, null, cancellationToken));
+                    Run(instance, inputs, longestRun, cancellationToken);
                 }
             }
             catch (ModelRunException exception)
@@ -88,7 +115,7 @@ internal static class Warmup
         }
     }
 
-    private static List<NamedTensor> RunMadeUp(IModelInstance instance, Action<string> skipped, CancellationToken cancellationToken)
+    private static List<NamedTensor> RunMadeUp(IModelInstance instance, TimeSpan longestRun, Action<string> skipped, CancellationToken cancellationToken)
     {
         // A wrong rank is more than an error to some of ONNX Runtime's kernels: Einsum ends the process.
         if (instance.Signature.Inputs.Any(input => input is { Dimensions: null, Optional: false }))
@@ -98,7 +125,7 @@ internal static class Warmup
         }
 
         string reason = "its inputs are too large to make up.";
-        bool hasFreeDimension = instance.Signature.Inputs.Any(input => input.Dimensions!.Contains(-1));
+        bool hasFreeDimension = instance.Signature.Inputs.Any(input => input.Dimensions?.Contains(-1) == true);
         foreach (long length in hasFreeDimension ? Lengths : Lengths.AsSpan(0, 1).ToArray())
         {
             List<NamedTensor>? inputs = MakeUp(instance.Signature, length);
@@ -109,12 +136,17 @@ internal static class Warmup
 
             try
             {
-                Dispose(instance.Run(inputs, null, cancellationToken));
+                Run(instance, inputs, longestRun, cancellationToken);
                 return inputs;
             }
             catch (ModelRunException exception)
             {
                 reason = $"made-up inputs fail ({exception.Message}).";
+                if (exception.InnerException is OperationCanceledException)
+                {
+                    // Longer inputs take no less time.
+                    break;
+                }
             }
         }
 
@@ -144,13 +176,5 @@ internal static class Warmup
         }
 
         return inputs;
-    }
-
-    private static void Dispose(IReadOnlyList<OutputValue> outputs)
-    {
-        foreach (OutputValue output in outputs)
-        {
-            output.Dispose();
-        }
     }
 }

@@ -12,6 +12,12 @@ public static class NameSuggestion
         int bestDistance = Math.Max(1, unknown.Length / 3) + 1;
         foreach (string candidate in known)
         {
+            // Each letter more or less is an edit; most names are out by that alone.
+            if (Math.Abs(unknown.Length - candidate.Length) >= bestDistance)
+            {
+                continue;
+            }
+
             int distance = Distance(unknown, candidate);
             if (distance < bestDistance)
             {
@@ -21,6 +27,9 @@ public static class NameSuggestion
 
         return best is null ? "" : $" Did you mean '{best}'?";
     }
+
+    /// <summary>A name that a caller made up, as messages show it: the start of it where it is very long.</summary>
+    public static string Shorten(string name) => name.Length <= LongestName ? name : name[..LongestName] + "…";
 
     // Edits (insert, delete, replace, swap of neighbours) without regard to case; names over 128 characters are never close.
     private static int Distance(string a, string b)

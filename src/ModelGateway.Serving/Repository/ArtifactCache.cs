@@ -8,23 +8,37 @@ namespace ModelGateway.Serving.Repository;
 /// Copies versions out of the repository before they are loaded, so that nobody can change a file under a live session
 /// (ONNX Runtime maps external data; a file cut short under it would end the process). Each process has a folder of its own.
 /// </summary>
+/// <remarks>
+/// <code>
+/// root/artifacts-(guid).lock     locked for as long as its process lives: who gets the lock knows that the process is gone
+/// root/artifacts-(guid)/(guid)/  one version's files
+/// </code>
+/// A process that is killed cleans up nothing, and one that is killed for its memory is killed again and again: without the locks
+/// each start would leave one more copy of every model on the disk.
+/// </remarks>
 public sealed class ArtifactCache : IDisposable
 {
-    private const string FolderPrefix = "artifacts-";
-    private const string LockName = ".lock";
+    private const string LockSuffix = ".lock";
     private readonly string _folder;
     private readonly FileStream _lock;
 
-    /// <summary>Makes a folder for this process below <paramref name="root"/>, and removes those that processes which died left there.</summary>
+    /// <summary>Makes a folder for this process below <paramref name="root"/> and removes those of processes that are gone.</summary>
     /// <exception cref="IOException">The folder cannot be made.</exception>
     /// <exception cref="UnauthorizedAccessException">The folder cannot be made.</exception>
     public ArtifactCache(string root)
     {
         Directory.CreateDirectory(root);
-        RemoveLeftovers(root);
-        _folder = Path.Combine(root, $"{FolderPrefix}{Guid.NewGuid():n}");
+        foreach (string leftover in Directory.GetFiles(root, "artifacts-*" + LockSuffix))
+        {
+            RemoveIfAbandoned(leftover);
+        }
+
+        _folder = Path.Combine(root, $"artifacts-{Guid.NewGuid():n}");
+
+        // Locked before it gets the name by which others look for it: they must never find it unlocked.
+        _lock = new FileStream(_folder + ".new", FileMode.CreateNew, FileAccess.Write, FileShare.None);
+        File.Move(_lock.Name, _folder + LockSuffix);
         Directory.CreateDirectory(_folder);
-        _lock = new FileStream(Path.Combine(_folder, LockName), FileMode.Create, FileAccess.Write, FileShare.None);
     }
 
     /// <summary>Copies the files of a version, hashing them on the way.</summary>
@@ -64,28 +78,31 @@ public sealed class ArtifactCache : IDisposable
     /// <summary>Removes the process's folder.</summary>
     public void Dispose()
     {
-        _lock.Dispose();
         new ModelArtifact(_folder, "", 0).Dispose();
+        if (!Directory.Exists(_folder))
+        {
+            File.Delete(_folder + LockSuffix);
+        }
+
+        _lock.Dispose();
     }
 
-    // A living process holds the lock of its folder; one that was killed could not remove its own.
-    private static void RemoveLeftovers(string root)
+    private static void RemoveIfAbandoned(string lockFile)
     {
-        foreach (string folder in Directory.EnumerateDirectories(root, FolderPrefix + "*"))
+        try
         {
-            try
-            {
-                string path = Path.Combine(folder, LockName);
-                if (File.Exists(path))
-                {
-                    new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.None).Dispose();
-                    Directory.Delete(folder, recursive: true);
-                }
-            }
-            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-            {
-                // Alive, or another user's.
-            }
+            using FileStream held = new(lockFile, FileMode.Open, FileAccess.Write, FileShare.None);
+            Directory.Delete(lockFile[..^LockSuffix.Length], recursive: true);
+            File.Delete(lockFile);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // Killed before the folder was made, or between the two deletions.
+            File.Delete(lockFile);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Its process lives, or it belongs to another user.
         }
     }
 

@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace ModelGateway.Serving.Repository;
 
 /// <summary>A folder as a store. Symbolic links are followed: mounted volumes are made of them.</summary>
@@ -6,7 +8,12 @@ public sealed class FileObjectStore(string root) : IObjectStore
 {
     // <model>/<version>/<folder>/<file> and one more for models that keep their data deeper.
     private const int DeepestLevel = 5;
-    private readonly string _root = Path.GetFullPath(root);
+    private const int BufferSize = 1 << 17;
+
+    // At the top of a mounted volume; it belongs to the file system, and none but root may read it.
+    private const string LostAndFound = "lost+found";
+
+    private readonly string _root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
 
     /// <inheritdoc/>
     public string Location => new Uri(_root).AbsoluteUri;
@@ -26,30 +33,61 @@ public sealed class FileObjectStore(string root) : IObjectStore
     }
 
     /// <inheritdoc/>
-    public async Task CopyToAsync(StoredObject source, Stream destination, CancellationToken cancellationToken)
+    public Task CopyToAsync(StoredObject source, Stream destination, CancellationToken cancellationToken)
     {
-        string path = Path.GetFullPath(Path.Combine(_root, source.Key));
-        if (!path.StartsWith(_root + Path.DirectorySeparatorChar, StringComparison.Ordinal))
-        {
-            throw new ArgumentException($"'{source.Key}' leaves the repository.");
-        }
+        // Synchronous on purpose: a loader thread calls this and may block, while asynchronous file I/O borrows threads of the pool,
+        // and so would what the destination does with the bytes.
+        Copy(source, destination, cancellationToken);
+        return Task.CompletedTask;
+    }
 
+    private void Copy(StoredObject source, Stream destination, CancellationToken cancellationToken)
+    {
+        string path = PathOf(source.Key);
         try
         {
-            using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 16, FileOptions.SequentialScan);
-            await file.CopyToAsync(destination, cancellationToken);
+            using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 0, FileOptions.SequentialScan);
+            Copy(file, destination, cancellationToken);
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
             throw new ObjectChangedException(source.Key);
         }
+        catch (UnauthorizedAccessException exception)
+        {
+            throw new IOException(exception.Message, exception);
+        }
 
         // Compared after the copy: whoever wrote meanwhile changed the size or the time.
-        FileInfo now = Resolve(new FileInfo(path));
-        if (!now.Exists || Tag(now) != source.Tag)
+        if (Resolve(new FileInfo(path)) is not { } now || Tag(now) != source.Tag)
         {
             throw new ObjectChangedException(source.Key);
         }
+    }
+
+    private static void Copy(FileStream file, Stream destination, CancellationToken cancellationToken)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
+        try
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            while (file.Read(buffer) is > 0 and int read)
+            {
+                destination.Write(buffer.AsSpan(0, read));
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private string PathOf(string key)
+    {
+        string path = Path.GetFullPath(Path.Combine(_root, key));
+        string inside = Path.EndsInDirectorySeparator(_root) ? _root : _root + Path.DirectorySeparatorChar;
+        return path.StartsWith(inside, StringComparison.Ordinal) ? path : throw new ArgumentException($"'{key}' leaves the repository.");
     }
 
     private static void List(DirectoryInfo folder, string prefix, int level, List<StoredObject> objects, CancellationToken cancellationToken)
@@ -58,7 +96,7 @@ public sealed class FileObjectStore(string root) : IObjectStore
         DateTime folderTime = folder.LastWriteTimeUtc;
         foreach (FileSystemInfo entry in Entries(folder))
         {
-            if (entry.Name.StartsWith('.'))
+            if (entry.Name.StartsWith('.') || (level == 1 && entry.Name == LostAndFound))
             {
                 continue;
             }
@@ -73,8 +111,7 @@ public sealed class FileObjectStore(string root) : IObjectStore
                 continue;
             }
 
-            FileInfo file = Resolve((FileInfo)entry);
-            if (file.Exists)
+            if (Resolve((FileInfo)entry) is { } file)
             {
                 // The folder's own time counts too: copies that keep the files' old times still touch the folder.
                 DateTime time = file.LastWriteTimeUtc > folderTime ? file.LastWriteTimeUtc : folderTime;
@@ -94,10 +131,26 @@ public sealed class FileObjectStore(string root) : IObjectStore
         {
             return [];
         }
+        catch (UnauthorizedAccessException exception)
+        {
+            // To call it empty would unload what was in it.
+            throw new IOException(exception.Message, exception);
+        }
     }
 
-    private static FileInfo Resolve(FileInfo file) =>
-        file.LinkTarget is null ? file : file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file;
+    // A link that leads nowhere, or round in circles, is a file that does not exist.
+    private static FileInfo? Resolve(FileInfo file)
+    {
+        try
+        {
+            FileInfo target = file.LinkTarget is null ? file : file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file;
+            return target.Exists ? target : null;
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
 
     private static string Tag(FileInfo file) => $"{file.Length:x}-{file.LastWriteTimeUtc.Ticks:x}";
 }

@@ -30,7 +30,7 @@ public sealed class ModelArtifact(string directory, string digest, long sizeByte
         }
         catch (IOException)
         {
-            // The next start clears what is left of a cache folder; a leftover must not fail the unload.
+            // A leftover must not fail the unload; it goes with the process's folder, at the next start at the latest.
         }
         catch (UnauthorizedAccessException)
         {

@@ -32,7 +32,10 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
         var models = new Dictionary<string, ModelListing>(StringComparer.Ordinal);
         var problems = new List<string>();
         var seen = new HashSet<string>(StringComparer.Ordinal);
-        foreach (IGrouping<string, StoredObject> model in objects.Where(item => item.Key.Contains('/')).GroupBy(item => item.Key[..item.Key.IndexOf('/')]))
+
+        // A key that ends in a slash is what a bucket's console makes for a folder.
+        IEnumerable<StoredObject> files = objects.Where(item => item.Key.Contains('/') && !item.Key.EndsWith('/'));
+        foreach (IGrouping<string, StoredObject> model in files.GroupBy(item => item.Key[..item.Key.IndexOf('/')]))
         {
             if (!ModelName.IsValid(model.Key))
             {
@@ -43,19 +46,23 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
             models.Add(model.Key, await ReadModelAsync(model.Key, [.. model], model.Key == trusted, problems, seen, cancellationToken));
         }
 
-        foreach (string gone in _sightings.Keys.Where(key => !seen.Contains(key)).ToList())
-        {
-            _sightings.Remove(gone);
-            _texts.Remove(gone);
-        }
-
+        Forget(_sightings, seen);
+        Forget(_texts, seen);
         return new RepositoryListing(models, problems);
+    }
+
+    private static void Forget<T>(Dictionary<string, T> known, HashSet<string> seen)
+    {
+        foreach (string gone in known.Keys.Where(key => !seen.Contains(key)).ToList())
+        {
+            known.Remove(gone);
+        }
     }
 
     private async Task<ModelListing> ReadModelAsync(
         string name, IReadOnlyList<StoredObject> objects, bool trusted, List<string> problems, HashSet<string> seen, CancellationToken cancellationToken)
     {
-        string? config = null;
+        Text config = default;
         var versions = new List<VersionListing>();
         foreach (IGrouping<string, StoredObject> group in objects.GroupBy(item => Part(item.Key, name.Length + 1)))
         {
@@ -73,16 +80,24 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
             }
         }
 
-        return new ModelListing(name, config, [.. versions.OrderBy(version => version.Version)]);
+        // Without its first configuration a model would be loaded wrongly, so all its versions wait for that.
+        return new ModelListing(
+            name,
+            config.Content is null ? null : Encoding.UTF8.GetString(config.Content),
+            [.. versions.OrderBy(version => version.Version).Select(version => config.Problem is null || version.WaitReason is not null
+                ? version
+                : version with { WaitReason = config.Problem, IsSettling = config.IsSettling })])
+        {
+            IsConfigPending = config.Problem is not null,
+        };
     }
 
     // The last settled text stays in force while a new one is being written.
-    private async Task<string?> ReadConfigAsync(StoredObject file, bool trusted, HashSet<string> seen, CancellationToken cancellationToken)
+    private async Task<Text> ReadConfigAsync(StoredObject file, bool trusted, HashSet<string> seen, CancellationToken cancellationToken)
     {
         bool settled = IsSettled(file.Key, file.Tag, file.LastModified, seen) || trusted;
-        byte[]? content = settled ? await ReadTextAsync(file, LargestConfig, cancellationToken) : null;
-        content ??= _texts.TryGetValue(file.Key, out (string Tag, byte[] Content) known) ? known.Content : null;
-        return content is null ? null : Encoding.UTF8.GetString(content);
+        Text text = settled ? await ReadTextAsync(file, LargestConfig, cancellationToken) : new Text(null, $"{ConfigFileName} is still changing.") { IsSettling = true };
+        return text.Content is null && _texts.TryGetValue(file.Key, out (string Tag, byte[] Content) known) ? new Text(known.Content, null) : text;
     }
 
     private async Task<VersionListing> ReadVersionAsync(
@@ -107,16 +122,16 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
         string prefix, long version, IReadOnlyList<StoredObject> files, StoredObject manifestFile, string fingerprint, CancellationToken cancellationToken)
     {
         VersionListing Waiting(string reason) => new(version, files, fingerprint, reason) { Prefix = prefix };
-        byte[]? text = await ReadTextAsync(manifestFile, VersionManifest.LargestSize, cancellationToken);
-        if (text is null)
+        Text text = await ReadTextAsync(manifestFile, VersionManifest.LargestSize, cancellationToken);
+        if (text.Problem is not null)
         {
-            return Waiting($"{VersionManifest.FileName} is changing or larger than {VersionManifest.LargestSize} bytes.");
+            return Waiting(text.Problem);
         }
 
         VersionManifest manifest;
         try
         {
-            manifest = VersionManifest.Parse(text);
+            manifest = VersionManifest.Parse(text.Content);
         }
         catch (FormatException exception)
         {
@@ -138,37 +153,39 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
         return new VersionListing(version, named, fingerprint, null)
         {
             Prefix = prefix,
-            Checksums = manifest.Files.DistinctBy(file => file.Name).ToDictionary(file => file.Name, file => file.Sha256, StringComparer.Ordinal),
+            Checksums = manifest.Files.ToDictionary(file => file.Name, file => file.Sha256, StringComparer.Ordinal),
         };
     }
 
     /// <summary>
     /// Settled: it has looked the same for the settle time by our clock, or it was last changed longer ago than that when first
-    /// seen (so that a start does not wait for files that have been lying there).
+    /// seen (so that a start does not wait for files that have been lying there). Once seen, old times prove nothing: copies that keep
+    /// the times of their originals look old while half of them is missing.
     /// </summary>
     private bool IsSettled(string key, string fingerprint, DateTimeOffset lastModified, HashSet<string> seen)
     {
         seen.Add(key);
-        DateTimeOffset now = time.GetUtcNow();
         if (!_sightings.TryGetValue(key, out Sighting? sighting) || sighting.Fingerprint != fingerprint)
         {
-            sighting = new Sighting(fingerprint, now);
+            sighting = new Sighting(fingerprint, time.GetTimestamp(), IsFirst: sighting is null);
             _sightings[key] = sighting;
         }
 
-        return now - sighting.Since >= settleTime || now - lastModified >= settleTime;
+        return time.GetElapsedTime(sighting.Since) >= settleTime || (sighting.IsFirst && time.GetUtcNow() - lastModified >= settleTime);
     }
 
-    private async Task<byte[]?> ReadTextAsync(StoredObject file, int largest, CancellationToken cancellationToken)
+    // One text that cannot be read is the trouble of its model; that of all is a listing that fails.
+    private async Task<Text> ReadTextAsync(StoredObject file, int largest, CancellationToken cancellationToken)
     {
         if (_texts.TryGetValue(file.Key, out (string Tag, byte[] Content) known) && known.Tag == file.Tag)
         {
-            return known.Content;
+            return new Text(known.Content, null);
         }
 
+        string name = file.Key[(file.Key.LastIndexOf('/') + 1)..];
         if (file.Size > largest)
         {
-            return null;
+            return new Text(null, $"{name} is larger than {largest} bytes.");
         }
 
         try
@@ -176,11 +193,11 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
             using var content = new MemoryStream();
             await Store.CopyToAsync(file, content, cancellationToken);
             _texts[file.Key] = (file.Tag, content.ToArray());
-            return content.ToArray();
+            return new Text(content.ToArray(), null);
         }
-        catch (ObjectChangedException)
+        catch (IOException exception)
         {
-            return null;
+            return new Text(null, $"{name} cannot be read: {exception.Message}");
         }
     }
 
@@ -204,5 +221,12 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
     }
 
-    private sealed record Sighting(string Fingerprint, DateTimeOffset Since);
+    // Since: a timestamp of the clock, which does not jump when the time of day is set.
+    private sealed record Sighting(string Fingerprint, long Since, bool IsFirst);
+
+    // Neither: there is no such file.
+    private readonly record struct Text(byte[]? Content, string? Problem)
+    {
+        public bool IsSettling { get; init; }
+    }
 }

@@ -21,7 +21,11 @@ public sealed record VersionListing(long Version, IReadOnlyList<StoredObject> Fi
 /// <param name="Name">The folder's name.</param>
 /// <param name="ConfigText">The text of <c>model.yaml</c>, or null where there is none.</param>
 /// <param name="Versions">Its version folders, ascending.</param>
-public sealed record ModelListing(string Name, string? ConfigText, IReadOnlyList<VersionListing> Versions);
+public sealed record ModelListing(string Name, string? ConfigText, IReadOnlyList<VersionListing> Versions)
+{
+    /// <summary>There is a <c>model.yaml</c>, but it is still being written or cannot be read, and no earlier text of it is known.</summary>
+    public bool IsConfigPending { get; init; }
+}
 
 /// <summary>A whole repository as one scan saw it.</summary>
 /// <param name="Models">By name.</param>

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -39,23 +40,47 @@ public sealed partial class VersionManifest
             throw new FormatException($"{FileName} names no files.");
         }
 
-        foreach (ManifestFile file in files)
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (ManifestFile? file in files)
         {
-            if (file.Name.Length == 0 || file.Name.Split('/', '\\').Any(part => part is "" or "." or ".."))
-            {
-                throw new FormatException($"{FileName} names a file outside its folder.");
-            }
-
-            if (file.Sha256.Length != 64 || !file.Sha256.All(char.IsAsciiHexDigit))
-            {
-                throw new FormatException($"{FileName} has no SHA-256 for '{file.Name}'.");
-            }
+            Check(file, names);
         }
 
-        return new VersionManifest(files);
+        return names.Contains(ModelArtifact.ModelFileName)
+            ? new VersionManifest(files!)
+            : throw new FormatException($"{FileName} does not name {ModelArtifact.ModelFileName}.");
     }
 
-    internal sealed record Document(IReadOnlyList<ManifestFile>? Files);
+    private static void Check([NotNull] ManifestFile? file, HashSet<string> names)
+    {
+        if (file is null)
+        {
+            throw new FormatException($"{FileName} is not a manifest: it has a file that is null.");
+        }
+
+        if (file.Name.Length == 0 || file.Name.Split('/', '\\').Any(part => part is "" or "." or ".."))
+        {
+            throw new FormatException($"{FileName} names a file outside its folder.");
+        }
+
+        if (file.Sha256.Length != 64 || !file.Sha256.All(char.IsAsciiHexDigit))
+        {
+            throw new FormatException($"{FileName} has no SHA-256 for '{file.Name}'.");
+        }
+
+        if (file.Name == FileName)
+        {
+            throw new FormatException($"{FileName} names itself.");
+        }
+
+        if (!names.Add(file.Name))
+        {
+            throw new FormatException($"{FileName} names '{file.Name}' twice.");
+        }
+    }
+
+    // The serializer checks that no property is null, but not that no element is.
+    internal sealed record Document(IReadOnlyList<ManifestFile?>? Files = null);
 
     [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectRequiredConstructorParameters = true, RespectNullableAnnotations = true)]
     [JsonSerializable(typeof(Document))]

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using ModelGateway.Auth;
 using ModelGateway.Protocols;
@@ -18,16 +19,31 @@ internal static class LogLevelEndpoints
         RouteGroupBuilder group = app.MapGroup("/v2/logging").WithTags("Operations").RequireScope(Scopes.Manage);
         group.MapGet("", (LoggingLevelSwitch level) => TypedResults.Ok(LogSettings.Of(level.MinimumLevel)))
             .WithSummary("The lowest level that is logged.");
-        group.MapPost("", Set)
+        group.MapPost("", SetAsync)
             .WithSummary("Change the level: Verbose, Debug, Information, Warning, Error or Fatal.")
-            .Produces<LogSettings>();
+            .Produces<LogSettings>()
+            .ProducesProblem(StatusCodes.Status400BadRequest);
     }
 
-    private static IResult Set(LogSettings wanted, LoggingLevelSwitch level)
+    // The body is read by hand: Triton's client sends no content type, which the framework's binding would refuse.
+    private static async Task<IResult> SetAsync(HttpContext http, LoggingLevelSwitch level)
     {
-        if (!wanted.TryToLevel(level.MinimumLevel, out LogEventLevel parsed))
+        LogSettings? wanted;
+        try
         {
-            return new ProblemResult(new PredictError(PredictErrorKind.InvalidRequest, $"'level' must be one of {string.Join(", ", Enum.GetNames<LogEventLevel>())}."));
+            wanted = await JsonSerializer.DeserializeAsync<LogSettings>(http.Request.Body, JsonSerializerOptions.Web, http.RequestAborted);
+        }
+        catch (JsonException)
+        {
+            wanted = null;
+        }
+
+        if (wanted is null || !wanted.TryToLevel(level.MinimumLevel, out LogEventLevel parsed))
+        {
+            string message = wanted is null
+                ? "The body must be a JSON object, for example {\"level\": \"Debug\"}."
+                : $"'level' must be one of {string.Join(", ", Enum.GetNames<LogEventLevel>())}.";
+            return new ProblemResult(new PredictError(PredictErrorKind.InvalidRequest, message));
         }
 
         level.MinimumLevel = parsed;

@@ -34,6 +34,11 @@ internal sealed class OnnxFileHeader
     public static OnnxFileHeader Read(string path)
     {
         using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 12);
+        if (file.Length == 0)
+        {
+            throw new InvalidDataException("The file is empty.");
+        }
+
         var header = new OnnxFileHeader();
         header.ReadModel(new ProtobufReader(file));
         return header;

@@ -11,6 +11,7 @@ public sealed class OnnxModelRuntime : IModelRuntime
     // Measured over tiny to large models: a session holds 1.5 to 2.1 times its file, and some 0.4 MB at least.
     private const double MemoryPerFileByte = 2.2;
     private const long MemoryOfAnySession = 4 << 20;
+    private const string CpuProvider = "cpu";
     private readonly OnnxOptions _options;
 
     /// <summary>Makes ONNX Runtime's environment, once a process.</summary>
@@ -32,7 +33,7 @@ public sealed class OnnxModelRuntime : IModelRuntime
         InferenceSession? session = null;
         try
         {
-            session = new InferenceSession(artifact.ModelFile, options);
+            session = CreateSession(artifact.ModelFile, options, config);
             ModelSignature signature = OnnxSignatureReader.Read(session, header);
             long memory = (long)(artifact.SizeBytes * MemoryPerFileByte) + MemoryOfAnySession;
             return new OnnxModelInstance(session, signature, ReadMetadata(session, header), memory, arena);
@@ -44,13 +45,26 @@ public sealed class OnnxModelRuntime : IModelRuntime
             throw exception switch
             {
                 ModelLoadException => exception,
-                OnnxRuntimeException => new ModelLoadException(OnnxErrors.Clean(exception.Message), exception),
+                OnnxRuntimeException => new ModelLoadException(WithoutFolder(OnnxErrors.Clean(exception.Message), artifact), exception),
 
                 // The metadata of types outside the API's enumeration (float8, int4) throws an ArgumentException.
                 _ => new ModelLoadException($"ONNX Runtime cannot describe the model: {exception.Message}", exception),
             };
         }
     }
+
+    // Threads that a session starts would be as quiet as the one that creates it, also when they run requests: only a session that
+    // uses the process's pool or the caller's thread starts none.
+    private InferenceSession CreateSession(string file, SessionOptions options, ModelConfig config) =>
+        config.Threads is null or 1 && ProviderOf(config) == CpuProvider
+            ? QuietThread.Run(() => new InferenceSession(file, options))
+            : new InferenceSession(file, options);
+
+    private string ProviderOf(ModelConfig config) => config.ExecutionProvider ?? _options.ExecutionProvider;
+
+    // The folder is a copy for this process alone: it says nothing to operators, and reasons are shown to callers.
+    private static string WithoutFolder(string message, ModelArtifact artifact) =>
+        message.Replace(artifact.Directory + Path.DirectorySeparatorChar, "", StringComparison.Ordinal).Replace(artifact.Directory, ".", StringComparison.Ordinal);
 
     private static OnnxFileHeader ReadHeader(ModelArtifact artifact)
     {
@@ -100,7 +114,7 @@ public sealed class OnnxModelRuntime : IModelRuntime
                 options.DisablePerSessionThreads();
             }
 
-            AppendProvider(options, config.ExecutionProvider ?? _options.ExecutionProvider);
+            AppendProvider(options, ProviderOf(config));
             return options;
         }
         catch
@@ -112,7 +126,7 @@ public sealed class OnnxModelRuntime : IModelRuntime
 
     private static void AppendProvider(SessionOptions options, string provider)
     {
-        if (provider == "cpu")
+        if (provider == CpuProvider)
         {
             return;
         }

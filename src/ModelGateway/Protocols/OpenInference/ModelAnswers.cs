@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 using ModelGateway.Auth;
@@ -31,6 +32,11 @@ internal sealed class ModelAnswers(ServableManager manager, ModelAccess access, 
         if (error is { Kind: not PredictErrorKind.NotReady })
         {
             return new ProblemResult(error);
+        }
+
+        if (error?.RetryAfter is { } delay)
+        {
+            http.Response.Headers.RetryAfter = Math.Ceiling(delay.TotalSeconds).ToString(CultureInfo.InvariantCulture);
         }
 
         return TypedResults.Json(

@@ -32,11 +32,9 @@ internal static class ServerEndpoints
 
     private static JsonHttpResult<ReadyAnswer> Ready(Readiness readiness)
     {
-        string? reason = readiness.WhyNot();
+        bool isReady = readiness.WhyNot() is null;
         return TypedResults.Json(
-            new ReadyAnswer(reason is null, reason),
-            OpenInferenceJson.Default.ReadyAnswer,
-            statusCode: reason is null ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
+            new ReadyAnswer(isReady), OpenInferenceJson.Default.ReadyAnswer, statusCode: isReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }
 }
 
@@ -47,6 +45,4 @@ internal sealed record ServerMetadataAnswer(string Name, string Version, IReadOn
 internal sealed record LiveAnswer(bool Live);
 
 /// <summary><c>GET /v2/health/ready</c></summary>
-/// <param name="Ready">Whether requests are welcome.</param>
-/// <param name="Reason">Why they are not; not part of the protocol, for people.</param>
-internal sealed record ReadyAnswer(bool Ready, string? Reason);
+internal sealed record ReadyAnswer(bool Ready);

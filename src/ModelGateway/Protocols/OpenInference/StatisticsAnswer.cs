@@ -26,7 +26,7 @@ internal sealed record VersionStatisticsAnswer(
     [property: JsonPropertyName("execution_count")] long ExecutionCount,
     [property: JsonPropertyName("inference_stats")] InferenceStatisticsAnswer InferenceStats,
     [property: JsonPropertyName("response_stats")] IReadOnlyDictionary<string, InferenceStatisticsAnswer> ResponseStats,
-    [property: JsonPropertyName("batch_stats")] IReadOnlyList<InferenceStatisticsAnswer> BatchStats,
+    [property: JsonPropertyName("batch_stats")] IReadOnlyList<BatchStatisticsAnswer> BatchStats,
     [property: JsonPropertyName("memory_usage")] IReadOnlyList<MemoryUsageAnswer> MemoryUsage)
 {
     public static VersionStatisticsAnswer Of(Servable servable)
@@ -67,6 +67,13 @@ internal sealed record InferenceStatisticsAnswer(
         new DurationAnswer(0, 0),
         new DurationAnswer(0, 0));
 }
+
+/// <summary>Runs of one batch size.</summary>
+internal sealed record BatchStatisticsAnswer(
+    [property: JsonPropertyName("batch_size")] long BatchSize,
+    [property: JsonPropertyName("compute_input")] DurationAnswer ComputeInput,
+    [property: JsonPropertyName("compute_infer")] DurationAnswer ComputeInfer,
+    [property: JsonPropertyName("compute_output")] DurationAnswer ComputeOutput);
 
 /// <summary>How often, and how long together in nanoseconds.</summary>
 internal sealed record DurationAnswer(long Count, long Ns)

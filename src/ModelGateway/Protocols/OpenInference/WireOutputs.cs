@@ -31,19 +31,6 @@ internal sealed class WireOutputs
 
     public static WireOutputs Of(ModelSignature signature) => Known.GetValue(signature, static key => new WireOutputs(key));
 
-    public WireOutput? Find(string name)
-    {
-        foreach (WireOutput output in All)
-        {
-            if (output.Name == name)
-            {
-                return output;
-            }
-        }
-
-        return null;
-    }
-
     private static IEnumerable<WireOutput> TakeApart(OutputSpec output, ModelSignature signature)
     {
         TensorSpec values = output.Values;

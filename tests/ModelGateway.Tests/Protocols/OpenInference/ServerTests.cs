@@ -35,7 +35,7 @@ public sealed class ServerTests(OpenInferenceHost host)
 
         Assert.Equal("""{"live":true}""", await gateway.Client.GetStringAsync("/v2/health/live"));
         Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
-        Assert.StartsWith("""{"ready":false,"reason":"The model""", await ready.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal("""{"ready":false}""", await ready.Content.ReadAsStringAsync());
     }
 
     [Theory]

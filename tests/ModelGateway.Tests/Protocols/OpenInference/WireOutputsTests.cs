@@ -20,8 +20,8 @@ public sealed class WireOutputsTests
     {
         var signature = new ModelSignature([], [Tensor("parts.0"), Sequence("parts"), Tensor("other.x"), Sequence("other")]);
 
-        Assert.Equal("parts_.", WireOutputs.Of(signature).Find("parts")!.ElementPrefix);
-        Assert.Equal("other.", WireOutputs.Of(signature).Find("other")!.ElementPrefix);
+        Assert.Equal("parts_.", PrefixOf(signature, "parts"));
+        Assert.Equal("other.", PrefixOf(signature, "other"));
     }
 
     [Fact]
@@ -31,6 +31,8 @@ public sealed class WireOutputsTests
 
         Assert.Same(WireOutputs.Of(signature), WireOutputs.Of(signature));
     }
+
+    private static string PrefixOf(ModelSignature signature, string name) => WireOutputs.Of(signature).All.Single(output => output.Name == name).ElementPrefix;
 
     private static OutputSpec Tensor(string name) => new(OutputKind.Tensor, new TensorSpec(name, TensorType.Fp32, [-1]));
 

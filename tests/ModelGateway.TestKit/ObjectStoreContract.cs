@@ -1,0 +1,273 @@
+using ModelGateway.Serving.Repository;
+using Xunit;
+
+namespace ModelGateway.TestKit;
+
+/// <summary>What every object store must do, whatever lies behind it; each backend's tests inherit these.</summary>
+public abstract class ObjectStoreContract
+{
+    /// <summary>The store under test; empty when a test begins.</summary>
+    protected abstract IObjectStore Store { get; }
+
+    /// <summary>A store whose root is not there or cannot be reached.</summary>
+    protected abstract IObjectStore Unreachable { get; }
+
+    /// <summary>Adds or replaces an object behind the store's back, as those who publish models do.</summary>
+    protected abstract Task WriteAsync(string key, byte[] content);
+
+    /// <summary>Removes an object behind the store's back.</summary>
+    protected abstract Task DeleteAsync(string key);
+
+    [Fact]
+    public async Task Location_OfAnyStore_IsNotEmpty()
+    {
+        await Task.Yield();
+        Assert.NotEmpty(Store.Location);
+        Assert.NotEmpty(Unreachable.Location);
+    }
+
+    [Fact]
+    public async Task ListAsync_EmptyStore_IsEmpty()
+    {
+        Assert.Empty(await ListAsync());
+    }
+
+    [Fact]
+    public async Task ListAsync_NestedObjects_AreListedByKeyAndSize()
+    {
+        await WriteAsync("iris/1/model.onnx", Content(10));
+        await WriteAsync("iris/1/golden/one.json", Content(3));
+        await WriteAsync("iris/model.yaml", Content(5));
+        await WriteAsync("README.md", Content(1));
+
+        IReadOnlyList<StoredObject> objects = await ListAsync();
+
+        Assert.Equal(
+            [("README.md", 1), ("iris/1/golden/one.json", 3), ("iris/1/model.onnx", 10), ("iris/model.yaml", 5)],
+            objects.Select(item => (item.Key, item.Size)));
+    }
+
+    [Fact]
+    public async Task ListAsync_Objects_WereChangedJustNow()
+    {
+        await WriteAsync("iris/1/model.onnx", Content(10));
+
+        StoredObject listed = Assert.Single(await ListAsync());
+
+        Assert.InRange(listed.LastModified, DateTimeOffset.UtcNow.AddMinutes(-5), DateTimeOffset.UtcNow.AddMinutes(5));
+    }
+
+    [Fact]
+    public async Task ListAsync_NamesThatStartWithADot_AreLeftOut()
+    {
+        await WriteAsync(".hidden", Content(1));
+        await WriteAsync(".git/1/model.onnx", Content(1));
+        await WriteAsync("iris/.trash/model.onnx", Content(1));
+        await WriteAsync("iris/1/.model.onnx.part", Content(1));
+        await WriteAsync("iris/1/model.onnx", Content(1));
+
+        Assert.Equal(["iris/1/model.onnx"], (await ListAsync()).Select(item => item.Key));
+    }
+
+    [Fact]
+    public async Task ListAsync_NothingChanged_GivesTheSameTags()
+    {
+        await WriteAsync("iris/1/model.onnx", Content(10));
+        await WriteAsync("iris/1/empty", []);
+
+        Assert.Equal((await ListAsync()).Select(item => item.Tag), (await ListAsync()).Select(item => item.Tag));
+    }
+
+    [Fact]
+    public async Task ListAsync_OtherContentOfTheSameSize_ChangesTheTagOfThatObjectOnly()
+    {
+        await WriteAsync("iris/1/data.bin", Content(10));
+        await WriteAsync("iris/1/model.onnx", Content(10));
+        IReadOnlyList<StoredObject> before = await ListAsync();
+
+        await WriteAsync("iris/1/model.onnx", Content(10, seed: 2));
+
+        IReadOnlyList<StoredObject> after = await ListAsync();
+        Assert.Equal(before[0].Tag, after[0].Tag);
+        Assert.NotEqual(before[1].Tag, after[1].Tag);
+    }
+
+    [Fact]
+    public async Task ListAsync_ObjectGrewOrWent_ShowsIt()
+    {
+        await WriteAsync("iris/1/model.onnx", Content(10));
+        await WriteAsync("iris/2/model.onnx", Content(10));
+        StoredObject before = (await ListAsync())[0];
+
+        await WriteAsync("iris/1/model.onnx", Content(11));
+        await DeleteAsync("iris/2/model.onnx");
+
+        StoredObject after = Assert.Single(await ListAsync());
+        Assert.Equal(("iris/1/model.onnx", 11), (after.Key, after.Size));
+        Assert.NotEqual(before.Tag, after.Tag);
+    }
+
+    [Fact]
+    public async Task ListAsync_UnreachableRoot_IsAnIOException()
+    {
+        await Assert.ThrowsAnyAsync<IOException>(() => Unreachable.ListAsync(CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task ListAsync_Cancelled_Stops()
+    {
+        await WriteAsync("iris/1/model.onnx", Content(10));
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Store.ListAsync(new CancellationToken(canceled: true)));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(3_000_001)]
+    public async Task CopyToAsync_AnySize_CopiesEveryByte(int size)
+    {
+        byte[] content = Content(size);
+        await WriteAsync("iris/1/model.onnx", content);
+
+        Assert.Equal(content, await CopyAsync(Assert.Single(await ListAsync())));
+    }
+
+    [Theory]
+    [InlineData("iris/1/with space.bin")]
+    [InlineData("iris/1/ünï🙂.bin")]
+    [InlineData("iris/1/100%+#?&=.bin")]
+    [InlineData("iris/1/a'b\"c;d,e.bin")]
+    public async Task CopyToAsync_UnusualName_IsListedAndCopied(string key)
+    {
+        await WriteAsync(key, Content(4));
+
+        StoredObject listed = Assert.Single(await ListAsync());
+
+        Assert.Equal(key, listed.Key);
+        Assert.Equal(Content(4), await CopyAsync(listed));
+    }
+
+    [Fact]
+    public async Task CopyToAsync_ChangedSinceListed_IsObjectChanged()
+    {
+        await WriteAsync("iris/1/model.onnx", Content(10));
+        StoredObject listed = Assert.Single(await ListAsync());
+
+        await WriteAsync("iris/1/model.onnx", Content(10, seed: 2));
+
+        await Assert.ThrowsAsync<ObjectChangedException>(() => CopyAsync(listed));
+    }
+
+    [Fact]
+    public async Task CopyToAsync_ChangedDuringTheCopy_IsObjectChanged()
+    {
+        await WriteAsync("iris/1/model.onnx", Content(3_000_000));
+        StoredObject listed = Assert.Single(await ListAsync());
+        using var destination = new HookedStream(() => WriteAsync("iris/1/model.onnx", Content(3_000_000, seed: 2)).GetAwaiter().GetResult());
+
+        await Assert.ThrowsAsync<ObjectChangedException>(() => Store.CopyToAsync(listed, destination, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task CopyToAsync_Missing_IsObjectChanged()
+    {
+        await WriteAsync("iris/1/model.onnx", Content(10));
+        StoredObject listed = Assert.Single(await ListAsync());
+
+        await DeleteAsync("iris/1/model.onnx");
+
+        await Assert.ThrowsAsync<ObjectChangedException>(() => CopyAsync(listed));
+        await Assert.ThrowsAsync<ObjectChangedException>(() => CopyAsync(listed with { Key = "no/such/folder/file" }));
+    }
+
+    [Theory]
+    [InlineData("../secret")]
+    [InlineData("iris/../../secret")]
+    [InlineData("/etc/passwd")]
+    [InlineData("..")]
+    [InlineData("")]
+    public async Task CopyToAsync_KeyThatLeavesTheRoot_CopiesNothing(string key)
+    {
+        await WriteAsync("iris/1/model.onnx", Content(10));
+        using var destination = new MemoryStream();
+
+        // A bucket knows no parents: there such a key is simply not there.
+        Exception? refused = await Record.ExceptionAsync(
+            () => Store.CopyToAsync(new StoredObject(key, 1, "tag", DateTimeOffset.UnixEpoch), destination, CancellationToken.None));
+
+        Assert.True(refused is ArgumentException or ObjectChangedException, $"'{key}': {refused}");
+        Assert.Equal(0, destination.Length);
+    }
+
+    [Fact]
+    public async Task CopyToAsync_Cancelled_Stops()
+    {
+        await WriteAsync("iris/1/model.onnx", Content(10));
+        StoredObject listed = Assert.Single(await ListAsync());
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => Store.CopyToAsync(listed, Stream.Null, new CancellationToken(canceled: true)));
+    }
+
+    [Fact]
+    public async Task CopyToAsync_DestinationFails_FailsWithIt()
+    {
+        await WriteAsync("iris/1/model.onnx", Content(10));
+        StoredObject listed = Assert.Single(await ListAsync());
+        using var full = new HookedStream(() => throw new IOException("No space left"));
+
+        IOException exception = await Assert.ThrowsAsync<IOException>(() => Store.CopyToAsync(listed, full, CancellationToken.None));
+
+        Assert.Contains("No space left", exception.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>The listing in the order of its keys.</summary>
+    protected async Task<IReadOnlyList<StoredObject>> ListAsync() =>
+        [.. (await Store.ListAsync(CancellationToken.None)).OrderBy(item => item.Key, StringComparer.Ordinal)];
+
+    /// <summary>The bytes of an object.</summary>
+    protected async Task<byte[]> CopyAsync(StoredObject source)
+    {
+        using var destination = new MemoryStream();
+        await Store.CopyToAsync(source, destination, CancellationToken.None);
+        return destination.ToArray();
+    }
+
+    /// <summary>Bytes that differ with the seed.</summary>
+    protected static byte[] Content(int size, byte seed = 1)
+    {
+        byte[] content = new byte[size];
+        new Random(seed).NextBytes(content);
+        return content;
+    }
+
+    /// <summary>Does something at its first write and takes every byte.</summary>
+    private sealed class HookedStream(Action atFirstWrite) : MemoryStream
+    {
+        private bool _written;
+
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            Write(buffer.Span);
+            return ValueTask.CompletedTask;
+        }
+
+        public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken)
+        {
+            Write(buffer.AsSpan(offset, count));
+            return Task.CompletedTask;
+        }
+
+        public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
+
+        public override void Write(ReadOnlySpan<byte> buffer)
+        {
+            if (!_written)
+            {
+                _written = true;
+                atFirstWrite();
+            }
+        }
+    }
+}

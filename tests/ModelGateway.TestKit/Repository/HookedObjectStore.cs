@@ -1,0 +1,36 @@
+using ModelGateway.Serving.Repository;
+
+namespace ModelGateway.TestKit.Repository;
+
+/// <summary>A store that first does what the test says, which may be to fail or to wait, and then its work.</summary>
+public sealed class HookedObjectStore(IObjectStore inner) : IObjectStore
+{
+    private int _copies;
+
+    /// <summary>Runs before every listing.</summary>
+    public Func<CancellationToken, Task> OnList { get; set; } = static _ => Task.CompletedTask;
+
+    /// <summary>Runs before every copy.</summary>
+    public Func<StoredObject, CancellationToken, Task> OnCopy { get; set; } = static (_, _) => Task.CompletedTask;
+
+    /// <summary>Copies begun so far.</summary>
+    public int Copies => Volatile.Read(ref _copies);
+
+    /// <inheritdoc/>
+    public string Location => inner.Location;
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<StoredObject>> ListAsync(CancellationToken cancellationToken)
+    {
+        await OnList(cancellationToken);
+        return await inner.ListAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task CopyToAsync(StoredObject source, Stream destination, CancellationToken cancellationToken)
+    {
+        Interlocked.Increment(ref _copies);
+        await OnCopy(source, cancellationToken);
+        await inner.CopyToAsync(source, destination, cancellationToken);
+    }
+}
