@@ -1,6 +1,7 @@
 using ModelGateway.Admin;
 using ModelGateway.Auth;
 using ModelGateway.Observability;
+using ModelGateway.OpenApi;
 using ModelGateway.Protocols;
 using ModelGateway.Protocols.Native;
 using ModelGateway.Protocols.OpenInference;
@@ -20,6 +21,7 @@ internal static class GatewayApp
         builder.Services.AddGatewayMetrics();
         builder.Services.AddServing();
         builder.Services.AddProtocols();
+        builder.Services.AddOpenApi();
         builder.Services.AddSingleton<Readiness>();
         builder.Services.AddHostedService<ShutdownDelay>();
 
@@ -31,6 +33,7 @@ internal static class GatewayApp
         app.MapNative();
         app.MapOpenInference();
         app.MapLogLevel();
+        app.MapOpenApi();
         return app;
     }
 }

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
+using ModelGateway.Auth;
 
 namespace ModelGateway;
 
@@ -41,6 +42,9 @@ internal sealed class GatewayOptions
     public ShutdownOptions Shutdown { get; set; } = new();
 
     public LoggingOptions Logging { get; set; } = new();
+
+    [ValidateObjectMembers]
+    public AuthOptions Auth { get; set; } = new();
 
     public PageOptions Metrics { get; set; } = new();
 
@@ -119,10 +123,10 @@ internal enum RequestLogging
 /// <summary>A page that can be closed or opened.</summary>
 internal sealed class PageOptions
 {
-    [Description("Whether the page is there at all.")]
-    public bool Enabled { get; set; } = true;
+    [Description("Whether the page is there at all. Default: /metrics yes, /swagger in Development only.")]
+    public bool? Enabled { get; set; }
 
-    [Description("Whether it asks for a token with the scope models:read. Default: for /swagger outside Development yes, for /metrics no.")]
+    [Description("Whether it asks for a token with the scope models:read. Default: /metrics no; the document behind /swagger yes, except in Development.")]
     public bool? RequireToken { get; set; }
 }
 

@@ -11,10 +11,24 @@ internal static class HostSetup
     /// <summary>Binds and checks the section <c>Gateway</c>; a start with faults lists them all.</summary>
     public static void AddGatewayOptions(this WebApplicationBuilder builder)
     {
-        builder.Services.AddOptionsWithValidateOnStart<GatewayOptions, GatewayOptionsValidator>()
-            .Bind(builder.Configuration.GetSection(GatewayOptions.Section), binder => binder.ErrorOnUnknownConfiguration = false);
+        IConfigurationSection section = builder.Configuration.GetSection(GatewayOptions.Section);
+        builder.Services.AddSingleton<IOptionsChangeTokenSource<GatewayOptions>>(new ConfigurationChangeTokenSource<GatewayOptions>(section));
+        builder.Services.AddOptionsWithValidateOnStart<GatewayOptions, GatewayOptionsValidator>().Configure(options => Bind(section, options));
         builder.Services.AddOptions<HostOptions>()
             .Configure<IOptions<GatewayOptions>>((host, gateway) => host.ShutdownTimeout = gateway.Value.Shutdown.Delay + gateway.Value.Shutdown.Timeout);
+    }
+
+    // A value of the wrong type is a fault like any other, not a crash.
+    private static void Bind(IConfigurationSection section, GatewayOptions options)
+    {
+        try
+        {
+            section.Bind(options);
+        }
+        catch (InvalidOperationException exception)
+        {
+            throw new OptionsValidationException(Options.DefaultName, typeof(GatewayOptions), [exception.Message]);
+        }
     }
 
     public static void AddKestrel(this WebApplicationBuilder builder)

@@ -1,3 +1,13 @@
+using Microsoft.Extensions.Options;
 using ModelGateway;
 
-await GatewayApp.Build(args).RunAsync();
+try
+{
+    await GatewayApp.Build(args).RunAsync();
+    return 0;
+}
+catch (OptionsValidationException exception)
+{
+    await Console.Error.WriteLineAsync(StartupFaults.Describe(exception));
+    return 1;
+}

@@ -90,9 +90,28 @@ internal static class FloorBenchmark
     // The first seconds of any .NET method are not yet optimized code.
     private static async Task WarmAsync(Uri floorUrl, Uri gatewayUrl, string body)
     {
-        await Task.Delay(TimeSpan.FromSeconds(1));
+        await WaitUntilListeningAsync(floorUrl);
         await Wrk.PostAsync(floorUrl, [body], Connections, 3);
         await Wrk.PostAsync(gatewayUrl, [body], Connections, 3);
+    }
+
+    private static async Task WaitUntilListeningAsync(Uri url)
+    {
+        for (var waited = Stopwatch.StartNew(); waited.Elapsed < TimeSpan.FromSeconds(30); await Task.Delay(20))
+        {
+            using var probe = new TcpClient();
+            try
+            {
+                await probe.ConnectAsync(url.Host, url.Port);
+                return;
+            }
+            catch (SocketException)
+            {
+                // Still starting.
+            }
+        }
+
+        throw new TimeoutException("The bare endpoint does not start.");
     }
 
     private static Process StartFloor(string address, string answerFile) =>

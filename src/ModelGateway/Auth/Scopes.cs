@@ -9,6 +9,9 @@ internal static class Scopes
     /// <summary>To see models, their metadata and statistics.</summary>
     public const string Read = "models:read";
 
-    /// <summary>To load, unload and change the log level.</summary>
+    /// <summary>To load, unload and change the log level; holds <see cref="Read"/>.</summary>
     public const string Manage = "models:manage";
+
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<string> All { get; } = [Predict, Read, Manage];
 }

@@ -10,6 +10,7 @@ internal static class HealthEndpoints
             .WithSummary("The process runs. 200 as long as it can answer at all.");
         group.MapGet("/ready", Ready)
             .WithSummary("Models are loaded and requests are welcome. 503 while starting and while stopping.")
+            .Produces<HealthAnswer>()
             .Produces<HealthAnswer>(StatusCodes.Status503ServiceUnavailable);
     }
 

@@ -21,7 +21,7 @@ internal static class MetricsSetup
     public static void MapMetricsPage(this WebApplication app)
     {
         PageOptions page = app.Services.GetRequiredService<IOptions<GatewayOptions>>().Value.Metrics;
-        if (!page.Enabled)
+        if (page.Enabled == false)
         {
             return;
         }

@@ -1,0 +1,52 @@
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authorization;
+
+namespace ModelGateway.Auth;
+
+/// <summary>Lets a request through to its endpoint if its token holds the scope that the endpoint asks for.</summary>
+/// <remarks>
+/// In place of the framework's authentication and authorization middleware, which between them cost about as much as a small
+/// prediction: a token that was accepted before is looked up here, and only others go through the JWT handler.
+/// </remarks>
+internal sealed class TokenGate(RequestDelegate next, AcceptedTokens tokens, KeySource keys)
+{
+    public Task InvokeAsync(HttpContext http)
+    {
+        // Paths without an endpoint answer 404 to everybody.
+        if (http.GetEndpoint() is not { } endpoint)
+        {
+            return next(http);
+        }
+
+        string? scope = endpoint.Metadata.GetMetadata<RequiredScope>()?.Scope;
+        bool isOpen = scope is null && endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null;
+
+        // An endpoint that says nothing of who may call is closed to all but operators, so that forgetting is safe.
+        scope ??= Scopes.Manage;
+        if (BearerToken.TryFind(http.Request, out ReadOnlySpan<char> token) && tokens.TryGet(token, keys.Current, out TokenGrant? grant))
+        {
+            grant.KeepWith(http);
+            return isOpen || grant.Has(scope) ? next(http) : http.ForbidAsync();
+        }
+
+        return CheckAsync(http, isOpen, scope);
+    }
+
+    private async Task CheckAsync(HttpContext http, bool isOpen, string scope)
+    {
+        // Keeps the grant with the request if the token is accepted.
+        await http.AuthenticateAsync();
+        if (isOpen || TokenGrant.Of(http)?.Has(scope) == true)
+        {
+            await next(http);
+        }
+        else if (TokenGrant.Of(http) is null)
+        {
+            await http.ChallengeAsync();
+        }
+        else
+        {
+            await http.ForbidAsync();
+        }
+    }
+}

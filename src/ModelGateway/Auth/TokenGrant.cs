@@ -1,0 +1,59 @@
+using System.Text.Json;
+using Microsoft.IdentityModel.JsonWebTokens;
+
+namespace ModelGateway.Auth;
+
+/// <summary>What one accepted token allows: read once, kept with the request.</summary>
+internal sealed class TokenGrant
+{
+    private const string ModelsClaim = "models";
+    private readonly HashSet<string> _scopes = new(StringComparer.Ordinal);
+
+    /// <summary>Reads the claims of a token that was accepted.</summary>
+    public TokenGrant(JsonWebToken token, AuthOptions options)
+    {
+        AddScopes(token, "scope");
+        AddScopes(token, "scp");
+        foreach (string claim in options.ScopeClaims)
+        {
+            AddScopes(token, claim);
+        }
+
+        // Without the claim all models; with it only those it names, so an empty or strange one means none.
+        if (Read(token, ModelsClaim) is { } names)
+        {
+            var patterns = new NamePatterns(names);
+            Models = patterns.MatchesAll ? null : patterns.Matches;
+        }
+    }
+
+    /// <summary>The models that the token is for; null where it is for all.</summary>
+    public Func<string, bool>? Models { get; }
+
+    /// <summary>The grant of the request's token, or null where no token was accepted.</summary>
+    public static TokenGrant? Of(HttpContext http) => http.Features.Get<TokenGrant>();
+
+    /// <summary>Keeps what the accepted token allows with its request.</summary>
+    public void KeepWith(HttpContext http) => http.Features.Set(this);
+
+    /// <summary>Who may manage models may see them; nothing else follows from anything.</summary>
+    public bool Has(string scope) => _scopes.Contains(scope) || (scope == Scopes.Read && _scopes.Contains(Scopes.Manage));
+
+    private void AddScopes(JsonWebToken token, string claim)
+    {
+        foreach (string scope in Read(token, claim) ?? [])
+        {
+            _scopes.Add(scope);
+        }
+    }
+
+    // From the payload and not from the principal's claims: those of an empty array do not exist, and its absence means all models.
+    private static List<string>? Read(JsonWebToken token, string claim) =>
+        !token.TryGetPayloadValue(claim, out object? value) ? null : value switch
+        {
+            string text => [.. text.Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)],
+            JsonElement { ValueKind: JsonValueKind.Array } array =>
+                [.. array.EnumerateArray().Where(item => item.ValueKind == JsonValueKind.String).Select(item => item.GetString()!)],
+            _ => [],
+        };
+}

@@ -1,0 +1,12 @@
+namespace ModelGateway;
+
+/// <summary>The ids of the host's log events (the core's are below 2000); a number is never used again for something else.</summary>
+internal static class EventIds
+{
+    public const int AuthDisabled = 2100;
+    public const int TokenRefused = 2101;
+    public const int IssuerKeysRead = 2110;
+    public const int IssuerKeysUnreadable = 2111;
+    public const int DevelopmentToken = 2120;
+    public const int DevelopmentCall = 2121;
+}

@@ -1,0 +1,93 @@
+using Microsoft.Extensions.Options;
+using Microsoft.OpenApi;
+using ModelGateway.Auth;
+using ModelGateway.Protocols;
+using Swashbuckle.AspNetCore.SwaggerGen;
+
+namespace ModelGateway.OpenApi;
+
+/// <summary>What holds for every operation: errors have one shape, a scope asks for a token, and what stands in a path is a parameter.</summary>
+internal sealed class CommonParts(IOptions<GatewayOptions> options) : IOperationFilter
+{
+    public const string Bearer = "bearer";
+    private const string ProblemJson = "application/problem+json";
+    private readonly bool _asksForTokens = options.Value.Auth.Enabled;
+
+    public void Apply(OpenApiOperation operation, OperationFilterContext context)
+    {
+        // Made from the type that is really written; operations refer to it by name.
+        context.SchemaGenerator.GenerateSchema(typeof(Problems.Problem), context.SchemaRepository);
+        AddPathParameters(operation, context.ApiDescription.RelativePath ?? "");
+        string? scope = context.ApiDescription.ActionDescriptor.EndpointMetadata.OfType<RequiredScope>().LastOrDefault()?.Scope;
+        if (context.ApiDescription.HttpMethod == HttpMethods.Post && scope == Scopes.Predict)
+        {
+            operation.RequestBody ??= GenericBody.For(context.ApiDescription.RelativePath ?? "");
+        }
+
+        Add(operation, context.Document, scope);
+    }
+
+    /// <summary>Adds the errors and, for an operation with a scope, the token.</summary>
+    public void Add(OpenApiOperation operation, OpenApiDocument document, string? scope)
+    {
+        operation.Responses ??= [];
+        foreach (IOpenApiResponse response in operation.Responses.Values)
+        {
+            if (response.Content?.ContainsKey(ProblemJson) == true)
+            {
+                response.Content[ProblemJson] = Problem(document);
+            }
+        }
+
+        if (scope is null)
+        {
+            return;
+        }
+
+        if (_asksForTokens)
+        {
+            AddError(operation, document, "401", "No token, or one that is not accepted.");
+            AddError(operation, document, "403", "The token lacks the scope, or is not for this model.");
+            operation.Security = [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(Bearer, document)] = [] }];
+            operation.Description = $"{operation.Description}\n\nNeeds a token with the scope `{scope}`.".TrimStart();
+        }
+
+        AddError(operation, document, "4XX", "The request cannot be answered as it is; the problem says why.");
+        AddError(operation, document, "5XX", "The server cannot answer now.");
+        var sorted = new OpenApiResponses();
+        foreach ((string status, IOpenApiResponse response) in operation.Responses.OrderBy(response => response.Key, StringComparer.Ordinal))
+        {
+            sorted.Add(status, response);
+        }
+
+        operation.Responses = sorted;
+    }
+
+    private static void AddError(OpenApiOperation operation, OpenApiDocument document, string status, string description) =>
+        operation.Responses!.TryAdd(status, new OpenApiResponse
+        {
+            Description = description,
+            Content = new Dictionary<string, IOpenApiMediaType> { [ProblemJson] = Problem(document) },
+        });
+
+    private static OpenApiMediaType Problem(OpenApiDocument document) => new() { Schema = new OpenApiSchemaReference(nameof(Problems.Problem), document) };
+
+    // Handlers that take the request as a whole do not tell the explorer what stands in their path.
+    private static void AddPathParameters(OpenApiOperation operation, string path)
+    {
+        operation.Parameters ??= [];
+        foreach (string name in path.Split('/').Where(part => part.StartsWith('{') && part.EndsWith('}')).Select(part => part[1..^1]))
+        {
+            if (operation.Parameters.All(parameter => parameter.Name != name))
+            {
+                operation.Parameters.Add(new OpenApiParameter
+                {
+                    Name = name,
+                    In = ParameterLocation.Path,
+                    Required = true,
+                    Schema = new OpenApiSchema { Type = JsonSchemaType.String },
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+using System.Globalization;
+using Microsoft.Extensions.Options;
+using Microsoft.OpenApi;
+using ModelGateway.Auth;
+using Swashbuckle.AspNetCore.Swagger;
+using Swashbuckle.AspNetCore.SwaggerGen;
+using Swashbuckle.AspNetCore.SwaggerUI;
+
+namespace ModelGateway.OpenApi;
+
+/// <summary>The OpenAPI document and Swagger UI on top of it.</summary>
+internal static class OpenApiSetup
+{
+    private const string Document = "v1";
+    private const string DocumentPath = "/swagger/v1/swagger.json";
+
+    // Asks once, before the document is read, and sends the token with everything that has none of its own from Authorize. It
+    // is kept in the page's memory only.
+    private const string AskForToken = """
+        (request) => {
+            if (request.loadSpec && !window.gatewayToken) {
+                window.gatewayToken = (window.prompt("A token with the scope models:read is needed to see the models:") || "").trim();
+            }
+            if (window.gatewayToken && !request.headers.Authorization) {
+                request.headers.Authorization = "Bearer " + window.gatewayToken;
+            }
+            return request;
+        }
+        """;
+
+    public static void AddOpenApi(this IServiceCollection services)
+    {
+        services.AddEndpointsApiExplorer();
+        services.AddSwaggerGen();
+        services.AddOptions<SwaggerGenOptions>().Configure<IOptions<GatewayOptions>>(Configure);
+    }
+
+    /// <summary>Open in Development. Elsewhere only there when asked for, and then the document needs a token unless that is switched off.</summary>
+    /// <remarks>
+    /// The document names every model with its inputs; the page itself is the same in every installation and holds no secret. A
+    /// browser cannot send a token with the page it opens, so the page is always open where it is there, and asks for the token itself.
+    /// </remarks>
+    public static void MapOpenApi(this WebApplication app)
+    {
+        PageOptions page = app.Services.GetRequiredService<IOptions<GatewayOptions>>().Value.Swagger;
+        bool development = app.Environment.IsDevelopment();
+        if (!(page.Enabled ?? development))
+        {
+            return;
+        }
+
+        IEndpointConventionBuilder document = app.MapGet(DocumentPath, WriteAsync).ExcludeFromDescription();
+        bool needsToken = page.RequireToken ?? !development;
+        if (needsToken)
+        {
+            document.RequireScope(Scopes.Read);
+        }
+        else
+        {
+            document.AllowAnonymous();
+        }
+
+        bool asksForTokens = app.Services.GetRequiredService<IOptions<GatewayOptions>>().Value.Auth.Enabled;
+        app.UseSwaggerUI(ui => Configure(ui, needsToken && asksForTokens));
+    }
+
+    private static void Configure(SwaggerUIOptions ui, bool askForToken)
+    {
+        ui.RoutePrefix = "swagger";
+        ui.DocumentTitle = "ModelGateway";
+        ui.SwaggerEndpoint("v1/swagger.json", "ModelGateway");
+        ui.DefaultModelsExpandDepth(-1);
+        ui.DisplayRequestDuration();
+        ui.EnableDeepLinking();
+
+        // Tensors are long: with colours the example of a picture takes the browser half a minute.
+        ui.ConfigObject.AdditionalItems["syntaxHighlight"] = new Dictionary<string, object> { ["activated"] = false };
+        if (askForToken)
+        {
+            ui.UseRequestInterceptor(AskForToken);
+        }
+    }
+
+    // Not Swashbuckle's own endpoint: it indents, which makes the example of a picture ten times as long.
+    private static async Task WriteAsync(HttpContext http, IAsyncSwaggerProvider provider)
+    {
+        OpenApiDocument document = await provider.GetSwaggerAsync(Document);
+        using var text = new StringWriter(CultureInfo.InvariantCulture);
+        document.SerializeAsV3(new OpenApiJsonWriter(text, new OpenApiJsonWriterSettings { Terse = true }));
+        http.Response.ContentType = "application/json; charset=utf-8";
+
+        // Models come and go: a browser asks again each time.
+        http.Response.Headers.CacheControl = "no-cache";
+        await http.Response.WriteAsync(text.ToString(), http.RequestAborted);
+    }
+
+    private static void Configure(SwaggerGenOptions generator, IOptions<GatewayOptions> options)
+    {
+        generator.SwaggerDoc(Document, new OpenApiInfo
+        {
+            Title = "ModelGateway",
+            Version = Document,
+            Description = "Predictions of the models that are loaded now. Each has an operation of its own below; press **Try it out** and **Execute**.",
+        });
+        generator.OperationFilter<CommonParts>();
+        generator.DocumentFilter<ModelOperations>();
+        if (options.Value.Auth.Enabled)
+        {
+            generator.AddSecurityDefinition(CommonParts.Bearer, new OpenApiSecurityScheme
+            {
+                Type = SecuritySchemeType.Http,
+                Scheme = "bearer",
+                BearerFormat = "JWT",
+                Description = "The token alone, without the word Bearer. In Development the server prints one when it starts.",
+            });
+        }
+    }
+}
