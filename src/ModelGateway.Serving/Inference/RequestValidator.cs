@@ -4,20 +4,21 @@ using ModelGateway.Serving.Tensors;
 namespace ModelGateway.Serving.Inference;
 
 /// <summary>
-/// Holds a request against a model's signature: names, types, shapes, missing and repeated inputs, outputs asked for.
+/// Holds a request against a model's signature and limits: names, types, shapes, rows, missing and repeated inputs, outputs asked for.
 /// ONNX Runtime does not notice a missing input, so nothing runs before this has found no fault.
 /// </summary>
 public static class RequestValidator
 {
     /// <summary>Adds every fault to <paramref name="faults"/>; inputs named in <paramref name="faulty"/> were reported by the reader already.</summary>
-    public static void Validate(ModelSignature signature, PredictRequest request, FaultList faults, IReadOnlySet<string>? faulty = null)
+    public static void Validate(
+        ModelSignature signature, ModelLimits limits, PredictRequest request, FaultList faults, IReadOnlySet<string>? faulty = null)
     {
-        CheckInputs(signature, request, faults, faulty);
+        CheckInputs(signature, limits, request, faults, faulty);
         CheckMissing(signature, request, faults, faulty);
         CheckOutputs(signature, request, faults);
     }
 
-    private static void CheckInputs(ModelSignature signature, PredictRequest request, FaultList faults, IReadOnlySet<string>? faulty)
+    private static void CheckInputs(ModelSignature signature, ModelLimits limits, PredictRequest request, FaultList faults, IReadOnlySet<string>? faulty)
     {
         for (int i = 0; i < request.Inputs.Count; i++)
         {
@@ -31,9 +32,9 @@ public static class RequestValidator
             {
                 faults.Add(name, $"Input '{name}' is given more than once.");
             }
-            else if (faulty?.Contains(name) != true)
+            else if (faulty?.Contains(name) != true && CheckTensor(signature.Inputs[index], tensor.Type, tensor.Shape, faults))
             {
-                CheckTensor(signature.Inputs[index], tensor.Type, tensor.Shape, faults);
+                CheckRows(signature.Inputs[index], limits, tensor.Shape, faults);
             }
         }
     }
@@ -75,17 +76,41 @@ public static class RequestValidator
         return false;
     }
 
+    private static void CheckRows(TensorSpec spec, ModelLimits limits, ReadOnlySpan<long> shape, FaultList faults)
+    {
+        bool isFree = spec.Dimensions is null or [-1, ..];
+        if (limits.MaxBatchSize is { } most && isFree && !shape.IsEmpty && shape[0] > most)
+        {
+            faults.Add(
+                spec.Name, $"Input '{spec.Name}' has {shape[0]} rows, but the model takes at most {most} at a time.", $"at most {most} rows", $"{shape[0]} rows");
+        }
+    }
+
+    // By index: enumerators and closures over a request would be most of what a small one allocates here.
     private static void CheckMissing(ModelSignature signature, PredictRequest request, FaultList faults, IReadOnlySet<string>? faulty)
     {
-        foreach (TensorSpec spec in signature.Inputs)
+        for (int i = 0; i < signature.Inputs.Count; i++)
         {
-            bool given = request.Inputs.Any(input => input.Name == spec.Name) || faulty?.Contains(spec.Name) == true;
-            if (!given && !spec.Optional)
+            TensorSpec spec = signature.Inputs[i];
+            if (!spec.Optional && !IsGiven(request.Inputs, spec.Name) && faulty?.Contains(spec.Name) != true)
             {
                 string expected = $"{spec.Type.Name()} {spec.FormatDimensions()}";
                 faults.Add(spec.Name, $"Input '{spec.Name}' is missing; it expects {expected}.", expected, "nothing");
             }
         }
+    }
+
+    private static bool IsGiven(IReadOnlyList<NamedTensor> inputs, string name)
+    {
+        for (int i = 0; i < inputs.Count; i++)
+        {
+            if (inputs[i].Name == name)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private static void CheckOutputs(ModelSignature signature, PredictRequest request, FaultList faults)

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Microsoft.Extensions.Options;
 using ModelGateway.Protocols;
 
@@ -90,10 +89,9 @@ internal sealed partial class RequestFrame : IDisposable
     {
         IHeaderDictionary headers = started.Http.Response.Headers;
         headers[RequestIds.Header] = RequestIds.Of(started.Http);
-        if (headers["Server-Timing"].Count == 0)
+        if (headers[ServerTiming.Header].Count == 0)
         {
-            TimeSpan total = Stopwatch.GetElapsedTime(started.Timestamp);
-            headers["Server-Timing"] = string.Create(CultureInfo.InvariantCulture, $"total;dur={total.TotalMilliseconds:F3}");
+            headers[ServerTiming.Header] = ServerTiming.Of(Stopwatch.GetElapsedTime(started.Timestamp));
         }
 
         return Task.CompletedTask;

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Microsoft.Extensions.Options;
 using ModelGateway.Auth;
 using ModelGateway.Observability;
@@ -154,7 +153,7 @@ internal sealed class PredictExchange(
         // Known in full before the first byte leaves: no chunked encoding, and the timing can go into a header.
         http.Response.ContentLength = http.Response.BodyWriter.UnflushedBytes;
         TimeSpan write = Stopwatch.GetElapsedTime(writing);
-        http.Response.Headers["Server-Timing"] = Timing(read, response.Timings, write);
+        http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(read, response.Timings, write);
         Count(servable, request.Prediction, started, read, response.Timings, write);
         await http.Response.BodyWriter.FlushAsync(http.RequestAborted);
         return null;
@@ -169,8 +168,4 @@ internal sealed class PredictExchange(
         long rows = request.Inputs.Count > 0 && request.Inputs[0].Tensor.Shape is { Length: > 0 } shape ? shape[0] : 1;
         servable.Statistics.CountSuccess(rows, total, read, timings.Wait, timings.Run, write, time.GetUtcNow());
     }
-
-    private static string Timing(TimeSpan read, PredictTimings timings, TimeSpan write) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"read;dur={read.TotalMilliseconds:F3}, wait;dur={timings.Wait.TotalMilliseconds:F3}, run;dur={timings.Run.TotalMilliseconds:F3}, write;dur={write.TotalMilliseconds:F3}");
 }

@@ -155,6 +155,18 @@ public sealed class PredictErrorTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, atTheLimit.StatusCode);
     }
 
+    [Theory]
+    [InlineData("/predict/batch", """{"inputs":{"x":[[1],[2],[3]]}}""")]
+    [InlineData("/predict/batch", """{"instances":[[1],[2],[3]]}""")]
+    [InlineData("/v2/models/batch/infer", """{"inputs":[{"name":"x","shape":[3,1],"datatype":"FP32","data":[1,2,3]}]}""")]
+    public async Task Predict_MoreRowsThanTheModelTakes_Is400(string path, string body)
+    {
+        using HttpResponseMessage response = await Gateway.PostAsync(path, body);
+        Assert.Equal("Input 'x' has 3 rows, but the model takes at most 2 at a time.", await ErrorAsync(response, HttpStatusCode.BadRequest));
+        using HttpResponseMessage asManyAsAllowed = await Gateway.PostAsync("/predict/batch", """{"inputs":{"x":[[1],[2]]}}""");
+        Assert.Equal(HttpStatusCode.OK, asManyAsAllowed.StatusCode);
+    }
+
     private static void Fill(RepositoryFolder repository)
     {
         repository.AddVersion("fails", 1, TestModels.FailsAtRun());
@@ -166,6 +178,8 @@ public sealed class PredictErrorTests : IAsyncLifetime
         repository.AddVersion("impatient", 1, TestModels.Slow(1));
         repository.AddConfig("impatient", "limits: {timeout: 50ms}");
         repository.AddVersion("small", 1, TestModels.AddConstant(1));
+        repository.AddVersion("batch", 1, TestModels.AddConstant(1));
+        repository.AddConfig("batch", "limits: {max_batch_size: 2}");
         repository.AddConfig("small", "limits: {max_body_bytes: 1KiB}");
     }
 

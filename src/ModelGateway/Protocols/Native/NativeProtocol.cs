@@ -23,7 +23,7 @@ internal sealed class NativeProtocol : IPredictProtocol
     public IProtocolRequest? Read(HttpContext http, ModelSpec asked, ReadOnlyMemory<byte> body, Servable servable, FaultList faults)
     {
         using JsonText? text = JsonText.Open(body, faults);
-        PredictRequest? request = text is null ? null : NativeRequestReader.Read(text, servable.Signature, asked, faults);
+        PredictRequest? request = text is null ? null : NativeRequestReader.Read(text, servable.Signature, servable.Config.Limits, asked, faults);
         return request is null ? null : new NativeRequest(request);
     }
 

@@ -34,10 +34,10 @@ internal static class NativeRequestReader
     }
 
     /// <summary>
-    /// The request, checked against the signature and the caller's to dispose; or null, and the faults say why.
+    /// The request, checked against the signature and the limits and the caller's to dispose; or null, and the faults say why.
     /// </summary>
     /// <param name="asked">What is asked for, by the path or by <see cref="NativeModelPeek"/>.</param>
-    public static PredictRequest? Read(JsonText text, ModelSignature signature, ModelSpec asked, FaultList faults)
+    public static PredictRequest? Read(JsonText text, ModelSignature signature, ModelLimits limits, ModelSpec asked, FaultList faults)
     {
         var reading = new NativeReading(text, signature, faults);
         PredictRequest request = reading.Request;
@@ -47,7 +47,7 @@ internal static class NativeRequestReader
             Utf8JsonReader reader = text.CreateReader();
             if (TryReadBody(ref reader, reading, asked))
             {
-                RequestValidator.Validate(signature, request, faults, reading.Faulty);
+                RequestValidator.Validate(signature, limits, request, faults, reading.Faulty);
             }
 
             valid = faults.IsEmpty;

@@ -31,28 +31,28 @@ internal sealed class InferProtocol : IPredictProtocol
         {
             if (jsonLength == 0)
             {
-                ReadRaw(body.Span, servable.Signature, request, faults);
+                ReadRaw(body.Span, servable, request, faults);
             }
             else
             {
-                ReadJson(body, jsonLength, servable.Signature, request, faults);
+                ReadJson(body, jsonLength, servable, request, faults);
             }
         }
 
         return request;
     }
 
-    private static void ReadRaw(ReadOnlySpan<byte> body, ModelSignature signature, InferRequest request, FaultList faults)
+    private static void ReadRaw(ReadOnlySpan<byte> body, Servable servable, InferRequest request, FaultList faults)
     {
         request.IsBinaryByDefault = true;
-        if (RawInput.Read(body, signature, faults) is (string name, Tensor tensor))
+        if (RawInput.Read(body, servable.Signature, faults) is (string name, Tensor tensor))
         {
             request.Prediction.Add(name, tensor);
-            RequestValidator.Validate(signature, request.Prediction, faults);
+            RequestValidator.Validate(servable.Signature, servable.Config.Limits, request.Prediction, faults);
         }
     }
 
-    private static void ReadJson(ReadOnlyMemory<byte> body, int? jsonLength, ModelSignature signature, InferRequest request, FaultList faults)
+    private static void ReadJson(ReadOnlyMemory<byte> body, int? jsonLength, Servable servable, InferRequest request, FaultList faults)
     {
         using JsonText? text = JsonText.Open(body[..(jsonLength ?? body.Length)], faults);
         if (text is null)
@@ -60,11 +60,11 @@ internal sealed class InferProtocol : IPredictProtocol
             return;
         }
 
-        var reading = new InferReading(text, signature, request, faults);
+        var reading = new InferReading(text, servable.Signature, request, faults);
         if (InferRequestReader.TryRead(reading))
         {
             BinaryInputs.Read(reading, jsonLength is { } length ? body.Span[length..] : default, jsonLength is not null);
-            RequestValidator.Validate(signature, request.Prediction, faults, reading.Faulty);
+            RequestValidator.Validate(servable.Signature, servable.Config.Limits, request.Prediction, faults, reading.Faulty);
         }
     }
 }

@@ -28,7 +28,7 @@ internal static class NativeReadings
     {
         var faults = new FaultList();
         using JsonText? text = JsonText.Open(body, faults);
-        PredictRequest? request = text is null ? null : NativeRequestReader.Read(text, signature, Asked, faults);
+        PredictRequest? request = text is null ? null : NativeRequestReader.Read(text, signature, new ModelLimits(), Asked, faults);
         Assert.Equal(request is null, !faults.IsEmpty);
         return (request, faults);
     }
