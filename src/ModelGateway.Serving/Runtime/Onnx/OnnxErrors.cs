@@ -8,12 +8,17 @@ namespace ModelGateway.Serving.Runtime.Onnx;
 /// </summary>
 internal static partial class OnnxErrors
 {
-    /// <summary>The text without the code and without the paths and function names of the runtime's sources.</summary>
+    // Names of nodes and values stand in messages, and a model may have names of any length.
+    private const int LongestMessage = 4000;
+
+    /// <summary>The text without codes and without the paths and function names of the runtime's sources.</summary>
     public static string Clean(string message)
     {
-        string text = Code().Replace(message, "");
-        text = SourceLocation().Replace(text, "");
-        return Blanks().Replace(text, " ").Trim();
+        string text = message.Length > LongestMessage ? message[..LongestMessage] + "…" : message;
+        text = Code().Replace(text, "");
+        text = SourcePath().Replace(text, " ");
+        text = SourceFile().Replace(text, " ");
+        return Blanks().Replace(text.Replace("failed:", "failed: ", StringComparison.Ordinal), " ").Trim();
     }
 
     /// <summary>What a failed run means to the caller.</summary>
@@ -30,12 +35,18 @@ internal static partial class OnnxErrors
         return new ModelRunException(Clean(message), refused, exception);
     }
 
-    [GeneratedRegex(@"^\[ErrorCode:\w+\]\s*")]
+    // At the start, and again where one error wraps another.
+    [GeneratedRegex(@"^\[ErrorCode:\w+\]\s*|\[ONNXRuntimeError\] : \d+ : \w+ : ")]
     private static partial Regex Code();
 
-    // "/onnxruntime_src/onnxruntime/core/x.cc:123 onnxruntime::common::Status onnxruntime::F(const T&) const " and "x.cc:12 Function "
-    [GeneratedRegex(@"(?<=^|\s)[\w./\\-]+\.(cc|h|cpp|hpp):\d+\s+((virtual|static|inline)\s+)?([\w:<>&*,~ ]+\([^)]*\)(\s*const)?|\w+)?\s*")]
-    private static partial Regex SourceLocation();
+    // "/onnxruntime_src/onnxruntime/core/x.cc:123 onnxruntime::common::Status onnxruntime::F(const T&) const [with T = int] ".
+    [GeneratedRegex(
+        @"(?<![\w./+-])/[\w./+-]{1,300}\.(cc|h|cpp|hpp):\d+\s+([\w:<>&*,~ ]{0,300}::[\w:<>&*,~ ]{0,300}(operator\(\))?\(([^()]|\([^()]*\)){0,1000}\)( const)?( \[with [^\]]{0,300}\])?)?\s*")]
+    private static partial Regex SourcePath();
+
+    // "x.cc:12 Function "
+    [GeneratedRegex(@"\b[\w-]{1,100}\.(cc|h|cpp|hpp):\d+ \w+(\(\))?\s+")]
+    private static partial Regex SourceFile();
 
     [GeneratedRegex(@"\s+")]
     private static partial Regex Blanks();

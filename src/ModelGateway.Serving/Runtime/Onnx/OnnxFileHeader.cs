@@ -3,8 +3,8 @@ using System.Globalization;
 namespace ModelGateway.Serving.Runtime.Onnx;
 
 /// <summary>
-/// What ONNX Runtime's API does not tell of a file: operator sets, producer version, and which graph inputs and outputs have no
-/// shape at all (the API shows them as scalars). Weights and nodes are skipped, so a large file costs no more than a small one.
+/// What ONNX Runtime's API does not tell of a file: operator sets, producer version, which graph inputs and outputs have no
+/// shape at all (the API shows them as scalars), and which have element types that the API does not know. Weights and nodes are skipped, so a large file costs no more than a small one.
 /// </summary>
 /// <remarks>
 /// Field numbers of onnx.proto:
@@ -20,6 +20,7 @@ internal sealed class OnnxFileHeader
     private const int LengthDelimited = 2;
     private readonly Dictionary<string, long> _opsets = new(StringComparer.Ordinal);
     private readonly HashSet<string> _unknownRank = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _elementTypes = new(StringComparer.Ordinal);
     private string _producerName = "";
     private string _producerVersion = "";
 
@@ -29,11 +30,21 @@ internal sealed class OnnxFileHeader
 
     public IReadOnlyDictionary<string, long> Opsets => _opsets;
 
+    /// <summary>Inputs and outputs that are tensors, with the number of their element type in onnx.proto.</summary>
+    public IReadOnlyDictionary<string, int> ElementTypes => _elementTypes;
+
     /// <summary>Reads the header of a file.</summary>
     /// <exception cref="InvalidDataException">The file is not a protobuf message.</exception>
     public static OnnxFileHeader Read(string path)
     {
         using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 12);
+        return Read(file);
+    }
+
+    /// <summary>Reads the header of a seekable stream.</summary>
+    /// <exception cref="InvalidDataException">The stream does not hold a protobuf message.</exception>
+    public static OnnxFileHeader Read(Stream file)
+    {
         if (file.Length == 0)
         {
             throw new InvalidDataException("The file is empty.");
@@ -118,7 +129,9 @@ internal sealed class OnnxFileHeader
     private void ReadValueInfo(ProtobufReader reader, long end)
     {
         string name = "";
-        bool tensorWithoutShape = false;
+
+        // A value without a type is one that ONNX Runtime infers: where it finds no dimensions, none are known.
+        (int ElementType, bool HasShape) tensor = default;
         while (reader.TryReadTag(end, out int field, out int wireType))
         {
             if (field == 1 && wireType == LengthDelimited)
@@ -127,7 +140,7 @@ internal sealed class OnnxFileHeader
             }
             else if (field == 2 && wireType == LengthDelimited)
             {
-                tensorWithoutShape = IsTensorWithoutShape(reader, reader.ReadEnd());
+                tensor = ReadTensorType(reader, reader.ReadEnd());
             }
             else
             {
@@ -135,16 +148,21 @@ internal sealed class OnnxFileHeader
             }
         }
 
-        if (tensorWithoutShape)
+        if (!tensor.HasShape)
         {
             _unknownRank.Add(name);
         }
+
+        if (tensor.ElementType != 0)
+        {
+            _elementTypes[name] = tensor.ElementType;
+        }
     }
 
-    private static bool IsTensorWithoutShape(ProtobufReader reader, long end)
+    private static (int ElementType, bool HasShape) ReadTensorType(ProtobufReader reader, long end)
     {
-        bool tensor = false;
-        bool shape = false;
+        int elementType = 0;
+        bool hasShape = false;
         while (reader.TryReadTag(end, out int field, out int wireType))
         {
             if (field != 1 || wireType != LengthDelimited)
@@ -153,15 +171,21 @@ internal sealed class OnnxFileHeader
                 continue;
             }
 
-            tensor = true;
             long tensorEnd = reader.ReadEnd();
             while (reader.TryReadTag(tensorEnd, out int inner, out int innerType))
             {
-                shape |= inner == 2;
-                reader.Skip(innerType);
+                hasShape |= inner == 2;
+                if (inner == 1 && innerType == 0)
+                {
+                    elementType = (int)reader.ReadVarint();
+                }
+                else
+                {
+                    reader.Skip(innerType);
+                }
             }
         }
 
-        return tensor && !shape;
+        return (elementType, hasShape);
     }
 }

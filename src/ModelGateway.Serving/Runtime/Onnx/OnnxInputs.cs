@@ -71,17 +71,25 @@ internal sealed class OnnxInputs : IDisposable
     private static OrtValue CreateStrings(Tensor tensor)
     {
         OrtValue value = OrtValue.CreateTensorWithEmptyStrings(OrtAllocator.DefaultInstance, tensor.Shape);
-        int index = 0;
-        foreach (ReadOnlySpan<byte> element in tensor.ReadBytes())
+        try
         {
-            if (!element.IsEmpty)
+            int index = 0;
+            foreach (ReadOnlySpan<byte> element in tensor.ReadBytes())
             {
-                value.StringTensorSetElementAt(element, index);
+                if (!element.IsEmpty)
+                {
+                    value.StringTensorSetElementAt(element, index);
+                }
+
+                index++;
             }
 
-            index++;
+            return value;
         }
-
-        return value;
+        catch
+        {
+            value.Dispose();
+            throw;
+        }
     }
 }

@@ -42,14 +42,7 @@ public sealed class OnnxModelRuntime : IModelRuntime
         {
             session?.Dispose();
             cancellationToken.ThrowIfCancellationRequested();
-            throw exception switch
-            {
-                ModelLoadException => exception,
-                OnnxRuntimeException => new ModelLoadException(WithoutFolder(OnnxErrors.Clean(exception.Message), artifact), exception),
-
-                // The metadata of types outside the API's enumeration (float8, int4) throws an ArgumentException.
-                _ => new ModelLoadException($"ONNX Runtime cannot describe the model: {exception.Message}", exception),
-            };
+            throw exception as ModelLoadException ?? new ModelLoadException(Describe(exception, header, artifact), exception);
         }
     }
 
@@ -62,9 +55,27 @@ public sealed class OnnxModelRuntime : IModelRuntime
 
     private string ProviderOf(ModelConfig config) => config.ExecutionProvider ?? _options.ExecutionProvider;
 
+    private static string Describe(Exception exception, OnnxFileHeader header, ModelArtifact artifact)
+    {
+        // The session's metadata throws something about numbers, without a name, when it meets an element type that the API does not know.
+        foreach ((string name, int type) in header.ElementTypes)
+        {
+            if (OnnxTypes.UnservableName(type) is { } unservable && exception.Message.Contains("ElementType", StringComparison.Ordinal))
+            {
+                return $"'{name}' has elements of type {unservable}, which no protocol of the gateway can carry.";
+            }
+        }
+
+        return exception is OnnxRuntimeException
+            ? WithoutFolder(OnnxErrors.Clean(exception.Message), artifact.Directory)
+            : $"ONNX Runtime cannot describe the model: {exception.Message}";
+    }
+
     // The folder is a copy for this process alone: it says nothing to operators, and reasons are shown to callers.
-    private static string WithoutFolder(string message, ModelArtifact artifact) =>
-        message.Replace(artifact.Directory + Path.DirectorySeparatorChar, "", StringComparison.Ordinal).Replace(artifact.Directory, ".", StringComparison.Ordinal);
+    private static string WithoutFolder(string message, string folder) => message
+        .Replace(folder + Path.DirectorySeparatorChar, "", StringComparison.Ordinal)
+        .Replace(folder, ".", StringComparison.Ordinal)
+        .Replace(Path.GetDirectoryName(folder) + Path.DirectorySeparatorChar, "../", StringComparison.Ordinal);
 
     private static OnnxFileHeader ReadHeader(ModelArtifact artifact)
     {

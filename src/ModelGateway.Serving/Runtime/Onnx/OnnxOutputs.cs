@@ -29,6 +29,11 @@ internal static class OnnxOutputs
             return ReadStrings(value, info);
         }
 
+        if (info.ElementCount > Array.MaxLength / type.ElementSize())
+        {
+            throw TooLarge(null);
+        }
+
         Span<byte> native = info.ElementCount == 0 ? [] : value.GetTensorMutableRawData();
         TensorBuffer buffer = TensorBuffer.Rent(native.Length);
         native.CopyTo(buffer.Span);
@@ -37,27 +42,47 @@ internal static class OnnxOutputs
 
     private static Tensor ReadStrings(OrtValue value, OrtTensorTypeAndShapeInfo info)
     {
-        int count = checked((int)info.ElementCount);
-        using var writer = new BytesWriter(checked(count * 16));
-        for (int i = 0; i < count; i++)
+        const int BytesAString = 16;
+        const int LargestStart = 1 << 20;
+        using var writer = new BytesWriter((int)Math.Min(info.ElementCount * BytesAString, LargestStart));
+        try
         {
-            writer.Append(value.GetStringElementAsSpan(i));
+            for (int i = 0; i < info.ElementCount; i++)
+            {
+                writer.Append(value.GetStringElementAsSpan(i));
+            }
+        }
+        catch (OverflowException exception)
+        {
+            throw TooLarge(exception);
         }
 
         return new Tensor(TensorType.Bytes, info.Shape, writer.Detach());
     }
 
+    // The request is the cause: another one may have a smaller answer, the same one has not.
+    private static ModelRunException TooLarge(Exception? exception) =>
+        new("An output is larger than 2 GiB, which is more than can be answered.", inputAtFault: true, exception);
+
     private static List<Tensor> ReadSequence(OrtValue value)
     {
         int count = value.GetValueCount();
         var tensors = new List<Tensor>(count);
-        for (int i = 0; i < count; i++)
+        try
         {
-            using OrtValue element = value.GetValue(i, OrtAllocator.DefaultInstance);
-            tensors.Add(ReadTensor(element));
-        }
+            for (int i = 0; i < count; i++)
+            {
+                using OrtValue element = value.GetValue(i, OrtAllocator.DefaultInstance);
+                tensors.Add(ReadTensor(element));
+            }
 
-        return tensors;
+            return tensors;
+        }
+        catch
+        {
+            tensors.ForEach(tensor => tensor.Dispose());
+            throw;
+        }
     }
 
     private static OutputValue ReadMap(string name, OrtValue value, OutputSpec spec)

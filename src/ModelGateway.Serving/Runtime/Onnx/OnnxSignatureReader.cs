@@ -27,7 +27,7 @@ internal static class OnnxSignatureReader
     private static TensorSpec ReadInput(string name, NodeMetadata node, OnnxFileHeader header, bool optional) =>
         node.OnnxValueType == OnnxValueType.ONNX_TYPE_TENSOR
             ? ReadTensor($"Input '{name}'", name, node, header) with { Optional = optional }
-            : throw new ModelLoadException($"Input '{name}' is a {Describe(node.OnnxValueType)}; only tensors can be sent.");
+            : throw new ModelLoadException($"Input '{name}' is {Describe(node.OnnxValueType)}; only tensors can be sent.");
 
     private static OutputSpec ReadOutput(string name, NodeMetadata node, OnnxFileHeader header)
     {
@@ -57,7 +57,7 @@ internal static class OnnxSignatureReader
             }
         }
 
-        throw new ModelLoadException($"{what} is a {Describe(node.OnnxValueType)}, which no protocol of the gateway can carry.");
+        throw new ModelLoadException($"{what} is {Describe(node.OnnxValueType)}, which no protocol of the gateway can carry.");
     }
 
     private static TensorSpec ReadTensor(string what, string name, NodeMetadata node, OnnxFileHeader header)
@@ -93,10 +93,10 @@ internal static class OnnxSignatureReader
 
     private static string Describe(OnnxValueType type) => type switch
     {
-        OnnxValueType.ONNX_TYPE_SEQUENCE => "sequence",
-        OnnxValueType.ONNX_TYPE_MAP => "map",
-        OnnxValueType.ONNX_TYPE_OPTIONAL => "optional",
-        OnnxValueType.ONNX_TYPE_SPARSETENSOR => "sparse tensor",
-        _ => "value of an unknown kind",
+        OnnxValueType.ONNX_TYPE_SEQUENCE => "a sequence",
+        OnnxValueType.ONNX_TYPE_MAP => "a map",
+        OnnxValueType.ONNX_TYPE_OPTIONAL => "an optional",
+        OnnxValueType.ONNX_TYPE_SPARSETENSOR => "a sparse tensor",
+        _ => "a value of an unknown kind",
     };
 }

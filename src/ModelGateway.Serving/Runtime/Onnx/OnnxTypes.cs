@@ -50,4 +50,18 @@ internal static class OnnxTypes
         TensorType.Bytes => TensorElementType.String,
         _ => throw new ArgumentOutOfRangeException(nameof(type)),
     };
+
+    /// <summary>The name in onnx.proto of an element type that the API has no name for, and so no model with it can be served; else null.</summary>
+    public static string? UnservableName(int elementType) => elementType switch
+    {
+        >= 1 and <= 16 => null,
+        17 => "FLOAT8E4M3FN",
+        18 => "FLOAT8E4M3FNUZ",
+        19 => "FLOAT8E5M2",
+        20 => "FLOAT8E5M2FNUZ",
+        21 => "UINT4",
+        22 => "INT4",
+        23 => "FLOAT4E2M1",
+        _ => $"number {elementType}",
+    };
 }

@@ -72,18 +72,21 @@ internal sealed class ProtobufReader(Stream stream)
                 ReadVarint();
                 break;
             case 1:
-                stream.Position += sizeof(ulong);
+                SkipBytes(sizeof(ulong));
                 break;
             case 2:
                 stream.Position = ReadEnd();
                 break;
             case 5:
-                stream.Position += sizeof(uint);
+                SkipBytes(sizeof(uint));
                 break;
             default:
                 throw Malformed();
         }
     }
+
+    private void SkipBytes(int count) =>
+        stream.Position = count <= stream.Length - stream.Position ? stream.Position + count : throw Malformed();
 
     private static InvalidDataException Malformed() => new("The file is not an ONNX model: it is not a protobuf message, or it is cut short.");
 }
