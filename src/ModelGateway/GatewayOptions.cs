@@ -62,7 +62,7 @@ internal sealed class RuntimeOptions
     [Description("Execution provider for models that name none.")]
     public string ExecutionProvider { get; set; } = "cpu";
 
-    [Description("Keep a memory arena a model: it never shrinks below its largest run.")]
+    [Description("Keep a memory arena a model: faster for some large models, and more memory.")]
     public bool MemoryArena { get; set; }
 }
 

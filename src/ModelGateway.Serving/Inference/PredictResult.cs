@@ -6,10 +6,11 @@ namespace ModelGateway.Serving.Inference;
 /// <summary>Either a response, which the caller then owns, or an error.</summary>
 public readonly struct PredictResult
 {
-    private PredictResult(PredictResponse? response, PredictError? error)
+    private PredictResult(PredictResponse? response, PredictError? error, PredictTimings timings)
     {
         Response = response;
         Error = error;
+        Timings = timings;
     }
 
     /// <summary>The answer, or null.</summary>
@@ -18,14 +19,17 @@ public readonly struct PredictResult
     /// <summary>The refusal, or null.</summary>
     public PredictError? Error { get; }
 
+    /// <summary>Where the time went, also where there is no response.</summary>
+    public PredictTimings Timings { get; }
+
     /// <summary>A prediction was made.</summary>
     [MemberNotNullWhen(true, nameof(Response))]
     [MemberNotNullWhen(false, nameof(Error))]
     public bool IsSuccess => Response is not null;
 
     /// <summary>A success.</summary>
-    public static PredictResult Success(PredictResponse response) => new(response, null);
+    public static PredictResult Success(PredictResponse response) => new(response, null, response.Timings);
 
     /// <summary>A refusal.</summary>
-    public static PredictResult Failure(PredictError error) => new(null, error);
+    public static PredictResult Failure(PredictError error, PredictTimings timings = default) => new(null, error, timings);
 }

@@ -38,7 +38,7 @@ public sealed partial class Predictor(ServingOptions options, TimeProvider time,
             LeaseResult rented = await servable.Pool.RentAsync(patience, cancellationToken);
             if (!rented.IsGranted)
             {
-                return PredictResult.Failure(rented.Error);
+                return PredictResult.Failure(rented.Error, new PredictTimings(time.GetElapsedTime(started), TimeSpan.Zero));
             }
 
             using InstanceLease lease = rented.Lease;
@@ -55,23 +55,24 @@ public sealed partial class Predictor(ServingOptions options, TimeProvider time,
     {
         if (left <= TimeSpan.Zero)
         {
-            return PredictResult.Failure(DeadlineExceeded());
+            return PredictResult.Failure(DeadlineExceeded(), new PredictTimings(waited, TimeSpan.Zero));
         }
 
         long started = time.GetTimestamp();
+        PredictTimings Timings() => new(waited, time.GetElapsedTime(started));
         using RunDeadline deadline = _deadlines.Rent(left, cancellationToken);
         try
         {
             IReadOnlyList<OutputValue> outputs = instance.Run(request.Inputs, request.Outputs, deadline.Token);
-            return PredictResult.Success(new PredictResponse(servable.Id, outputs, new PredictTimings(waited, time.GetElapsedTime(started))));
+            return PredictResult.Success(new PredictResponse(servable.Id, outputs, Timings()));
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return PredictResult.Failure(DeadlineExceeded());
+            return PredictResult.Failure(DeadlineExceeded(), Timings());
         }
         catch (ModelRunException exception)
         {
-            return PredictResult.Failure(exception.InputAtFault ? Refused(servable, exception) : Failed(servable, exception));
+            return PredictResult.Failure(exception.InputAtFault ? Refused(servable, exception) : Failed(servable, exception), Timings());
         }
     }
 

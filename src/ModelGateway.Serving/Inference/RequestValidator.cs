@@ -44,7 +44,16 @@ public static class RequestValidator
         signature.Inputs.Count == 0
             ? $"The model has no inputs, but '{name}' was given."
             : $"The model has no input '{name}'.{NameSuggestion.For(name, signature.Inputs.Select(input => input.Name))} "
-              + $"Its inputs are {string.Join(", ", signature.Inputs.Select(input => $"'{input.Name}'"))}.";
+              + $"Its inputs are {List(signature.Inputs.Select(input => input.Name))}.";
+
+    // Old exporters list every weight as an input: an answer names a few and counts the rest.
+    private static string List(IEnumerable<string> names)
+    {
+        const int Named = 20;
+        string[] all = [.. names];
+        string first = string.Join(", ", all.Take(Named).Select(name => $"'{name}'"));
+        return all.Length > Named ? $"{first} and {all.Length - Named} more" : first;
+    }
 
     private static bool IsRepeated(IReadOnlyList<NamedTensor> inputs, int index)
     {
@@ -128,7 +137,7 @@ public static class RequestValidator
                 faults.Add(
                     name,
                     $"The model has no output '{name}'.{NameSuggestion.For(name, signature.Outputs.Select(output => output.Name))} "
-                    + $"Its outputs are {string.Join(", ", signature.Outputs.Select(output => $"'{output.Name}'"))}.");
+                    + $"Its outputs are {List(signature.Outputs.Select(output => output.Name))}.");
             }
             else if (!seen.Add(name))
             {

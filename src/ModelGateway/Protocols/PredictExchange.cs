@@ -56,7 +56,9 @@ internal sealed class PredictExchange(
             return;
         }
 
-        await PredictAsync(http, spec, protocol, read, started);
+        // Only now is the model's own limit known.
+        int limit = LimitOf(spec.Model);
+        await PredictAsync(http, spec, protocol, body?.Memory.Length > limit ? RequestBodyResult.TooLarge(limit) : read, started);
     }
 
     // A caller who leaves while the body is read is counted like one who leaves later.
@@ -131,15 +133,17 @@ internal sealed class PredictExchange(
     {
         var faults = new FaultList();
         using IProtocolRequest? request = protocol.Read(http, spec, body, servable, faults);
+        TimeSpan read = Stopwatch.GetElapsedTime(started);
         if (request is null || !faults.IsEmpty)
         {
+            http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(read, default, default);
             return faults.ToError();
         }
 
-        TimeSpan read = Stopwatch.GetElapsedTime(started);
         PredictResult result = await predictor.PredictAsync(servable, request.Prediction, http.RequestAborted);
         if (!result.IsSuccess)
         {
+            http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(read, result.Timings, default);
             return result.Error;
         }
 

@@ -11,7 +11,8 @@ public sealed record OnnxOptions
 
     /// <summary>
     /// Keep a memory arena a session. Off by default: an arena never shrinks below its largest run, and models with varying
-    /// shapes grow it without end. With it on, memory is given back after each run where that can be done.
+    /// shapes grow it without end. With it on, what a run leaves unused is given back after it
+    /// as far as the arena can shrink: never below its first chunk.
     /// </summary>
     public bool MemoryArena { get; init; }
 }

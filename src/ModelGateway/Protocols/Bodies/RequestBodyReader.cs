@@ -30,7 +30,7 @@ internal sealed class RequestBodyReader(TimeProvider time)
         int max = (int)Math.Min(limits.MaxBytes, Array.MaxLength - 1024);
         if (request.ContentLength > max)
         {
-            return BreakOff(request.HttpContext, TooLarge(max));
+            return BreakOff(request.HttpContext, RequestBodyResult.TooLarge(max));
         }
 
         LiftServerLimit(request.HttpContext, max);
@@ -38,7 +38,7 @@ internal sealed class RequestBodyReader(TimeProvider time)
         try
         {
             TensorBuffer? received = await ReceiveAsync(request, max, deadline);
-            return received is null ? BreakOff(request.HttpContext, TooLarge(max)) : Decode(received, coding, max);
+            return received is null ? BreakOff(request.HttpContext, RequestBodyResult.TooLarge(max)) : Decode(received, coding, max);
         }
         catch (OperationCanceledException) when (deadline.HasPassed)
         {
@@ -148,13 +148,11 @@ internal sealed class RequestBodyReader(TimeProvider time)
         }
     }
 
-    private static RequestBodyResult TooLarge(int max) =>
-        RequestBodyResult.Failure(PredictErrorKind.TooLarge, $"The body is larger than the limit of {max} bytes.");
 
     // What the server itself refuses: its size limit, its minimum data rate, broken chunks.
     private static RequestBodyResult Refused(BadHttpRequestException exception, int max) => exception.StatusCode switch
     {
-        StatusCodes.Status413PayloadTooLarge => TooLarge(max),
+        StatusCodes.Status413PayloadTooLarge => RequestBodyResult.TooLarge(max),
         StatusCodes.Status408RequestTimeout => RequestBodyResult.Failure(PredictErrorKind.BodyTimeout, "The body arrived too slowly."),
         _ => Misframed(),
     };

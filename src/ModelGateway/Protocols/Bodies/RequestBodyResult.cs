@@ -22,5 +22,8 @@ internal readonly struct RequestBodyResult
 
     public static RequestBodyResult Success(RequestBody body) => new(body, null);
 
+    /// <param name="max">The limit, in bytes.</param>
+    public static RequestBodyResult TooLarge(int max) => Failure(PredictErrorKind.TooLarge, $"The body is larger than the limit of {max} bytes.");
+
     public static RequestBodyResult Failure(PredictErrorKind kind, string message) => new(null, new PredictError(kind, message));
 }
