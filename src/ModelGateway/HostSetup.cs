@@ -14,6 +14,7 @@ internal static class HostSetup
         IConfigurationSection section = builder.Configuration.GetSection(GatewayOptions.Section);
         builder.Services.AddSingleton<IOptionsChangeTokenSource<GatewayOptions>>(new ConfigurationChangeTokenSource<GatewayOptions>(section));
         builder.Services.AddOptionsWithValidateOnStart<GatewayOptions, GatewayOptionsValidator>().Configure(options => Bind(section, options));
+        builder.Services.AddSingleton<IValidateOptions<GatewayOptions>, RepositoryValidator>();
         builder.Services.AddOptions<HostOptions>()
             .Configure<IOptions<GatewayOptions>>((host, gateway) => host.ShutdownTimeout = gateway.Value.Shutdown.Delay + gateway.Value.Shutdown.Timeout);
     }
@@ -49,5 +50,11 @@ internal static class HostSetup
                 ? null
                 : new MinDataRate(limits.MinBodyBytesPerSecond, gracePeriod: TimeSpan.FromSeconds(5));
         });
+    }
+
+    private sealed class RepositoryValidator : IValidateOptions<GatewayOptions>
+    {
+        public ValidateOptionsResult Validate(string? name, GatewayOptions options) =>
+            Backends.FaultOf(options.Repository) is { } fault ? ValidateOptionsResult.Fail(fault) : ValidateOptionsResult.Success;
     }
 }

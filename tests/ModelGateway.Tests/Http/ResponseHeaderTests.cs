@@ -67,6 +67,22 @@ public sealed partial class ResponseHeaderTests : IAsyncLifetime
         Check((await connection.ReadAsync())!, 413);
     }
 
+    [Fact]
+    public async Task Answer_Unauthorized_CarriesIdAndTiming()
+    {
+        await using HttpGateway guarded = await HttpGateway.StartAsync(
+            _ => { },
+            ("Auth__Enabled", null),
+            ("Auth__Issuer", "https://issuer.example"),
+            ("Auth__Keys__0__Secret", Convert.ToBase64String(new byte[64])));
+        using RawConnection connection = await guarded.ConnectAsync();
+        await connection.SendAsync(RawConnection.Request("/predict/m", [], "X-Request-Id: caller-1\r\n"));
+        RawResponse? answer = await connection.ReadAsync();
+        Check(answer!, 401);
+        Assert.Equal("caller-1", answer!.Headers["X-Request-Id"]);
+        Assert.Equal("application/problem+json", answer.Headers["Content-Type"]);
+    }
+
     [Theory]
     [InlineData("/predict/m", """{"inputs":{"x":[[1]]}}""")]
     [InlineData("/v2/models/m/infer", """{"inputs":[{"name":"x","shape":[1,1],"datatype":"FP32","data":[1]}]}""")]
