@@ -1,7 +1,7 @@
 using System.Text.Json;
 using ModelGateway.Protocols.Json;
-using ModelGateway.Serving.Models;
 using ModelGateway.Serving.Inference;
+using ModelGateway.Serving.Models;
 using ModelGateway.Serving.Tensors;
 
 namespace ModelGateway.Protocols.OpenInference;
