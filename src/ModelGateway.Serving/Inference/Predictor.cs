@@ -33,6 +33,13 @@ public sealed partial class Predictor(ServingOptions options, TimeProvider time,
         long started = time.GetTimestamp();
         TimeSpan limit = servable.Config.Limits.Timeout ?? options.PredictTimeout;
         TimeSpan patience = request.Timeout is { } wanted && wanted < limit ? wanted : limit;
+
+        // To the pool's semaphore a wait of less than nothing could mean for ever.
+        if (patience <= TimeSpan.Zero)
+        {
+            return PredictResult.Failure(DeadlineExceeded());
+        }
+
         try
         {
             LeaseResult rented = await servable.Pool.RentAsync(patience, cancellationToken);

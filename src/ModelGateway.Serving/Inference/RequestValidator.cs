@@ -26,9 +26,9 @@ public static class RequestValidator
             int index = signature.IndexOfInput(name);
             if (index < 0)
             {
-                faults.Add(name, UnknownInput(signature, name));
+                faults.Add(name, faults.IsFull ? "" : UnknownInput(signature, name));
             }
-            else if (IsRepeated(request.Inputs, i))
+            else if (!faults.IsFull && IsRepeated(request.Inputs, i))
             {
                 faults.Add(name, $"Input '{name}' is given more than once.");
             }
@@ -42,8 +42,8 @@ public static class RequestValidator
     /// <summary>The sentence for an input that the model does not have.</summary>
     public static string UnknownInput(ModelSignature signature, string name) =>
         signature.Inputs.Count == 0
-            ? $"The model has no inputs, but '{name}' was given."
-            : $"The model has no input '{name}'.{NameSuggestion.For(name, signature.Inputs.Select(input => input.Name))} "
+            ? $"The model has no inputs, but '{NameSuggestion.Shorten(name)}' was given."
+            : $"The model has no input '{NameSuggestion.Shorten(name)}'.{NameSuggestion.For(name, signature.Inputs.Select(input => input.Name))} "
               + $"Its inputs are {List(signature.Inputs.Select(input => input.Name))}.";
 
     // Old exporters list every weight as an input: an answer names a few and counts the rest.
@@ -134,10 +134,7 @@ public static class RequestValidator
         {
             if (signature.IndexOfOutput(name) < 0)
             {
-                faults.Add(
-                    name,
-                    $"The model has no output '{name}'.{NameSuggestion.For(name, signature.Outputs.Select(output => output.Name))} "
-                    + $"Its outputs are {List(signature.Outputs.Select(output => output.Name))}.");
+                faults.Add(name, faults.IsFull ? "" : UnknownOutput(signature, name));
             }
             else if (!seen.Add(name))
             {
@@ -145,4 +142,8 @@ public static class RequestValidator
             }
         }
     }
+
+    private static string UnknownOutput(ModelSignature signature, string name) =>
+        $"The model has no output '{NameSuggestion.Shorten(name)}'.{NameSuggestion.For(name, signature.Outputs.Select(output => output.Name))} "
+        + $"Its outputs are {List(signature.Outputs.Select(output => output.Name))}.";
 }

@@ -12,15 +12,18 @@ public sealed class FaultList
     /// <summary>No fault so far.</summary>
     public bool IsEmpty => _faults.Count == 0;
 
+    /// <summary>Further faults are only counted: making sentences for them would be work that nobody reads.</summary>
+    public bool IsFull => _faults.Count == Capacity;
+
     /// <summary>Faults kept so far.</summary>
     public IReadOnlyList<RequestFault> Faults => _faults;
 
-    /// <summary>Adds a fault.</summary>
+    /// <summary>Adds a fault; of a very long target only the start is kept.</summary>
     public void Add(string? target, string message, string? expected = null, string? got = null)
     {
-        if (_faults.Count < Capacity)
+        if (!IsFull)
         {
-            _faults.Add(new RequestFault(target, message) { Expected = expected, Got = got });
+            _faults.Add(new RequestFault(target is null ? null : NameSuggestion.Shorten(target), message) { Expected = expected, Got = got });
         }
         else
         {
