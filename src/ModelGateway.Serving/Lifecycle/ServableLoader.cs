@@ -22,6 +22,8 @@ internal sealed partial class ServableLoader(
     public Servable Load(
         ServableId id, VersionListing listing, ModelConfig config, Action<ServableState> enter, Action<Servable> unloaded, CancellationToken cancellationToken)
     {
+        // For lines that know nothing of models, such as ONNX Runtime's about a graph.
+        using IDisposable? scope = logger.BeginScope(new Dictionary<string, object> { ["Model"] = id.Model, ["Version"] = id.Version });
         long started = time.GetTimestamp();
         enter(ServableState.Fetching);
 

@@ -34,7 +34,6 @@ public sealed partial class ServableManager
         {
             slot.IsConfigRead = true;
             slot.ConfigText = listing.ConfigText;
-            slot.ConfigOverride = null;
             ApplyConfig(slot, listing.ConfigText);
         }
 

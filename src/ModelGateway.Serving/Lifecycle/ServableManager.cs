@@ -152,7 +152,6 @@ public sealed partial class ServableManager : IDisposable
                 return faults;
             }
 
-            slot.ConfigOverride = configText;
             if (configText is not null || slot.IsConfigRead)
             {
                 ApplyConfig(slot, configText ?? slot.ConfigText);

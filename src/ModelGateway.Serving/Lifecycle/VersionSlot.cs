@@ -53,16 +53,16 @@ internal sealed class ModelSlot(string name)
 
     public ModelConfig Config { get; set; } = ModelConfig.Default;
 
-    /// <summary>The text that <see cref="Config"/> or <see cref="ConfigFault"/> came from.</summary>
+    /// <summary>
+    /// The file's text. <see cref="Config"/> or <see cref="ConfigFault"/> came from it, or from a load request, which stands until the
+    /// file changes.
+    /// </summary>
     public string? ConfigText { get; set; }
 
     public string? ConfigFault { get; set; }
 
     /// <summary>No faultless configuration was ever read: nothing is loaded until there is one.</summary>
     public bool ConfigMissing { get; set; } = true;
-
-    /// <summary>A configuration given with a load request; it stands in for the file until the next one.</summary>
-    public string? ConfigOverride { get; set; }
 
     /// <summary>The last scan found its folder.</summary>
     public bool IsListed { get; set; }

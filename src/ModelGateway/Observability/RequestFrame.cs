@@ -106,7 +106,8 @@ internal sealed partial class RequestFrame : IDisposable
             return;
         }
 
-        LogLevel level = status >= StatusCodes.Status500InternalServerError ? LogLevel.Error
+        // Not ready (503) and too late (504) are load and life cycle, not faults of the server.
+        LogLevel level = status == StatusCodes.Status500InternalServerError ? LogLevel.Error
             : status >= StatusCodes.Status400BadRequest ? LogLevel.Warning
             : LogLevel.Information;
         if (_logger.IsEnabled(level))

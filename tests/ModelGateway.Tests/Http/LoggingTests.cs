@@ -131,6 +131,20 @@ public sealed class LoggingTests
         Assert.DoesNotContain(await EndAsync(gateway), line => line.TryGetProperty("RequestId", out _));
     }
 
+    [Fact]
+    public async Task Logs_OfOnnxRuntimeAtALoad_NameModelAndVersion()
+    {
+        byte[] spare = new OnnxGraphBuilder()
+            .Input("x", OnnxElementType.Float, "batch").Output("y", OnnxElementType.Float, "batch")
+            .Initializer("unused", OnnxTensor.From([], 1f))
+            .Node("Identity", ["x"], ["y"]).Build();
+        await using HttpGateway gateway = await HttpGateway.StartAsync(repository => repository.AddVersion("spare", 7, spare), ("Logging__Level", "Information"));
+
+        JsonElement line = Assert.Single(await EndAsync(gateway), line => Property(line, "RuntimeMessage")?.Contains("'unused'", StringComparison.Ordinal) == true);
+
+        Assert.Equal(("spare", 7), (Property(line, "Model"), line.GetProperty("Version").GetInt64()));
+    }
+
     private static void Fill(RepositoryFolder repository)
     {
         repository.AddVersion("m", 1, TestModels.AddConstant(1));

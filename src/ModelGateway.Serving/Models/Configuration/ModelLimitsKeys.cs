@@ -21,7 +21,7 @@ internal static class ModelLimitsKeys
             limits => limits.MaxBodyBytes,
             (limits, bytes) => limits with { MaxBodyBytes = bytes })
         {
-            Description = "Largest request body, after decompression.",
+            Description = "Largest request body, before and after decompression; the gateway's own limit holds as well.",
             WhenUnset = ModelConfigKeys.GatewaySetting,
         },
         new ValueKey<ModelLimits, long>(

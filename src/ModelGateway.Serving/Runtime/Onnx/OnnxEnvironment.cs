@@ -72,7 +72,7 @@ internal static partial class OnnxEnvironment
                     OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR => LogLevel.Debug,
                     _ => LogLevel.Error,
                 };
-                Log.RuntimeMessage(logger, level, logId, message);
+                Log.RuntimeMessage(logger, level, message);
             }
         }
         catch (Exception)
@@ -83,7 +83,7 @@ internal static partial class OnnxEnvironment
 
     private static partial class Log
     {
-        [LoggerMessage(EventId = EventIds.RuntimeMessage, Message = "ONNX Runtime ({Session}): {RuntimeMessage}")]
-        public static partial void RuntimeMessage(ILogger logger, LogLevel level, string session, string runtimeMessage);
+        [LoggerMessage(EventId = EventIds.RuntimeMessage, Message = "ONNX Runtime: {RuntimeMessage}")]
+        public static partial void RuntimeMessage(ILogger logger, LogLevel level, string runtimeMessage);
     }
 }

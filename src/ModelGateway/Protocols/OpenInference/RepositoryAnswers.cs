@@ -12,6 +12,9 @@ internal sealed class RepositoryAnswers(
     ServableManager manager, RepositoryWatcher watcher, ModelAccess access, RequestBodyReader bodies, IOptions<GatewayOptions> options, IHostApplicationLifetime lifetime)
 {
     private const string FilePrefix = "file:";
+
+    // These bodies hold a configuration at most.
+    private const int LargestBody = 1 << 20;
     private readonly LimitOptions _limits = options.Value.Limits;
 
     public async Task<IResult> IndexAsync(HttpContext http)
@@ -97,7 +100,7 @@ internal sealed class RepositoryAnswers(
     // A body may be left out.
     private async Task<(RepositoryRequest? Request, PredictError? Error)> ReadAsync(HttpContext http, string example)
     {
-        RequestBodyResult read = await bodies.ReadAsync(http.Request, new RequestBodyLimits(_limits.MaxBodyBytes, _limits.BodyTimeout));
+        RequestBodyResult read = await bodies.ReadAsync(http.Request, new RequestBodyLimits(Math.Min(_limits.MaxBodyBytes, LargestBody), _limits.BodyTimeout));
         if (!read.IsSuccess)
         {
             return (null, read.Error);

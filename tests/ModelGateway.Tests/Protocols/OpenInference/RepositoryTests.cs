@@ -106,6 +106,17 @@ public sealed class RepositoryTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("index")]
+    [InlineData("models/add/load")]
+    [InlineData("models/add/unload")]
+    public async Task Post_BodyOfMegabytes_Is413(string path)
+    {
+        (HttpStatusCode status, _) = await PostAsync(path, $$$"""{"parameters":{"config":"{{{new string('#', 1 << 20)}}}"}}""");
+
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, status);
+    }
+
+    [Theory]
     [InlineData("load")]
     [InlineData("unload")]
     public async Task Post_UnknownModel_Is404WithASuggestion(string act)
