@@ -14,7 +14,7 @@ internal static class HostSetup
         IConfigurationSection section = builder.Configuration.GetSection(GatewayOptions.Section);
         builder.Services.AddSingleton<IOptionsChangeTokenSource<GatewayOptions>>(new ConfigurationChangeTokenSource<GatewayOptions>(section));
         builder.Services.AddOptionsWithValidateOnStart<GatewayOptions, GatewayOptionsValidator>().Configure(options => Bind(section, options));
-        builder.Services.AddSingleton<IValidateOptions<GatewayOptions>, RepositoryValidator>();
+        builder.Services.AddSingleton<IValidateOptions<GatewayOptions>>(new RepositoryValidator(section));
         builder.Services.AddOptions<HostOptions>()
             .Configure<IOptions<GatewayOptions>>((host, gateway) => host.ShutdownTimeout = gateway.Value.Shutdown.Delay + gateway.Value.Shutdown.Timeout);
     }
@@ -52,9 +52,9 @@ internal static class HostSetup
         });
     }
 
-    private sealed class RepositoryValidator : IValidateOptions<GatewayOptions>
+    private sealed class RepositoryValidator(IConfigurationSection section) : IValidateOptions<GatewayOptions>
     {
         public ValidateOptionsResult Validate(string? name, GatewayOptions options) =>
-            Backends.FaultOf(options.Repository) is { } fault ? ValidateOptionsResult.Fail(fault) : ValidateOptionsResult.Success;
+            Backends.FindFaults(options.Repository, "Gateway:Repository", section.GetSection) is { Count: > 0 } faults ? ValidateOptionsResult.Fail(faults) : ValidateOptionsResult.Success;
     }
 }

@@ -16,8 +16,7 @@ internal static class ServingSetup
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(provider => ToServingOptions(provider.GetRequiredService<IOptions<GatewayOptions>>().Value));
         services.AddSingleton(provider => ToOnnxOptions(provider.GetRequiredService<IOptions<GatewayOptions>>().Value.Runtime));
-        services.AddSingleton<IObjectStore>(provider => Backends.Open(
-            provider.GetRequiredService<IOptions<GatewayOptions>>().Value.Repository, provider.GetRequiredService<IHostEnvironment>().ContentRootPath));
+        services.AddSingleton(OpenStore);
         services.AddSingleton(provider => new ModelRepository(
             provider.GetRequiredService<IObjectStore>(), provider.GetRequiredService<ServingOptions>().SettleTime, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new ArtifactCache(provider.GetRequiredService<ServingOptions>().ArtifactFolder));
@@ -28,6 +27,19 @@ internal static class ServingSetup
         services.AddSingleton<RepositoryWatcher>();
         services.AddHostedService(provider => provider.GetRequiredService<RepositoryWatcher>());
         return services;
+    }
+
+    private static IObjectStore OpenStore(IServiceProvider services)
+    {
+        string repository = services.GetRequiredService<IOptions<GatewayOptions>>().Value.Repository;
+        IConfiguration gateway = services.GetRequiredService<IConfiguration>().GetSection(GatewayOptions.Section);
+        var context = new StoreContext(
+            gateway,
+            services.GetRequiredService<ServingMetrics>().ForStore(repository),
+            services.GetRequiredService<TimeProvider>(),
+            services.GetRequiredService<ILoggerFactory>(),
+            _ => throw new IOException());
+        return Backends.Open(repository, services.GetRequiredService<IHostEnvironment>().ContentRootPath, gateway.GetSection, settings => context with { Settings = settings });
     }
 
     private static ServingOptions ToServingOptions(GatewayOptions options)

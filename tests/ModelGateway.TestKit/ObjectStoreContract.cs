@@ -18,6 +18,9 @@ public abstract class ObjectStoreContract
     /// <summary>Removes an object behind the store's back.</summary>
     protected abstract Task DeleteAsync(string key);
 
+    /// <summary>Whether <see cref="WriteAsync"/> takes any text as a key, as buckets do.</summary>
+    protected virtual bool HoldsAnyName => true;
+
     [Fact]
     public async Task Location_OfAnyStore_IsNotEmpty()
     {
@@ -110,7 +113,7 @@ public abstract class ObjectStoreContract
     [Fact]
     public async Task ListAsync_UnreachableRoot_IsAnIOException()
     {
-        await Assert.ThrowsAnyAsync<IOException>(() => Unreachable.ListAsync(CancellationToken.None));
+        await Assert.ThrowsAnyAsync<IOException>(() => Unreachable.ListAsync(null, CancellationToken.None));
     }
 
     [Fact]
@@ -118,7 +121,7 @@ public abstract class ObjectStoreContract
     {
         await WriteAsync("iris/1/model.onnx", Content(10));
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Store.ListAsync(new CancellationToken(canceled: true)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Store.ListAsync(null, new CancellationToken(canceled: true)));
     }
 
     [Theory]
@@ -222,9 +225,123 @@ public abstract class ObjectStoreContract
         Assert.Contains("No space left", exception.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task ListAsync_NamesThatNoFolderCouldHold_AreLeftOut()
+    {
+        await WriteAsync("iris/1/model.onnx", Content(1));
+        if (HoldsAnyName)
+        {
+            foreach (string hostile in new[] { "../secret", "iris/../../secret", "iris/./model.onnx", "iris//model.onnx", "iris/2/", "iris\\2\\model.onnx", "C:/model.onnx" })
+            {
+                await WriteAsync(hostile, Content(1));
+            }
+        }
+
+        Assert.Equal(["iris/1/model.onnx"], (await ListAsync()).Select(item => item.Key));
+    }
+
+    [Fact]
+    public async Task ListAsync_NothingChanged_IsTheSameOrSaysSo()
+    {
+        await WriteAsync("iris/1/model.onnx", Content(10));
+        ObjectListing first = (await Store.ListAsync(null, CancellationToken.None))!;
+
+        ObjectListing? again = await Store.ListAsync(first.Marker, CancellationToken.None);
+
+        Assert.True(again is null ? first.Marker is not null : first.Objects.SequenceEqual(again.Objects));
+    }
+
+    [Fact]
+    public async Task ListAsync_SomethingChanged_IsTheNewListing()
+    {
+        await WriteAsync("iris/1/model.onnx", Content(10));
+        ObjectListing first = (await Store.ListAsync(null, CancellationToken.None))!;
+        await WriteAsync("iris/2/model.onnx", Content(10));
+
+        ObjectListing? again = await Store.ListAsync(first.Marker, CancellationToken.None);
+
+        Assert.Equal(["iris/1/model.onnx", "iris/2/model.onnx"], again!.Objects.Select(item => item.Key).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task FindAsync_ListedObject_IsTheOneThatWasListed()
+    {
+        byte[] content = Content(10);
+        await WriteAsync("iris/1/model.onnx", content);
+        StoredObject listed = Assert.Single(await ListAsync());
+
+        StoredObject found = (await Store.FindAsync("iris/1/model.onnx", CancellationToken.None))!.Value;
+
+        Assert.Equal((listed.Key, listed.Size, listed.Tag), (found.Key, found.Size, found.Tag));
+        if (found.Checksum is { } checksum)
+        {
+            using var calculator = new ChecksumCalculator(checksum.Algorithm);
+            calculator.Append(content);
+            Assert.Equal(calculator.GetChecksumAndReset(), checksum);
+        }
+    }
+
+    [Theory]
+    [InlineData("iris/1/other.onnx")]
+    [InlineData("iris/1")]
+    [InlineData("no/such/folder/file")]
+    public async Task FindAsync_NoSuchObject_IsNull(string key)
+    {
+        await WriteAsync("iris/1/model.onnx", Content(10));
+
+        Assert.Null(await Store.FindAsync(key, CancellationToken.None));
+    }
+
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(0, 3_000_000)]
+    [InlineData(1, 1_000_000)]
+    [InlineData(2_999_999, 1)]
+    [InlineData(3_000_000, 0)]
+    public async Task CopyRangeAsync_PartOfAnObject_CopiesThoseBytes(int offset, int count)
+    {
+        byte[] content = Content(3_000_000);
+        await WriteAsync("iris/1/model.onnx", content);
+        StoredObject listed = Assert.Single(await ListAsync());
+        if (!Store.SupportsRanges)
+        {
+            return;
+        }
+
+        using var destination = new MemoryStream();
+        await Store.CopyRangeAsync(listed, offset, count, destination, CancellationToken.None);
+
+        Assert.Equal(content[offset..(offset + count)], destination.ToArray());
+    }
+
+    [Fact]
+    public async Task CopyRangeAsync_ChangedSinceListed_IsObjectChanged()
+    {
+        await WriteAsync("iris/1/model.onnx", Content(100));
+        StoredObject listed = Assert.Single(await ListAsync());
+        if (!Store.SupportsRanges)
+        {
+            return;
+        }
+
+        await WriteAsync("iris/1/model.onnx", Content(100, seed: 2));
+
+        await Assert.ThrowsAsync<ObjectChangedException>(() => Store.CopyRangeAsync(listed, 10, 20, Stream.Null, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task CopyToAsync_WithoutTag_CopiesWhatIsThere()
+    {
+        await WriteAsync("iris/1/model.onnx", Content(10));
+        StoredObject listed = Assert.Single(await ListAsync());
+        await WriteAsync("iris/1/model.onnx", Content(10, seed: 2));
+
+        Assert.Equal(Content(10, seed: 2), await CopyAsync(listed with { Tag = "" }));
+    }
+
     /// <summary>The listing in the order of its keys.</summary>
     protected async Task<IReadOnlyList<StoredObject>> ListAsync() =>
-        [.. (await Store.ListAsync(CancellationToken.None)).OrderBy(item => item.Key, StringComparer.Ordinal)];
+        [.. (await Store.ListAsync(null, CancellationToken.None))!.Objects.OrderBy(item => item.Key, StringComparer.Ordinal)];
 
     /// <summary>The bytes of an object.</summary>
     protected async Task<byte[]> CopyAsync(StoredObject source)

@@ -39,6 +39,9 @@ public sealed class ServingMetrics
         ConfigFailures = metrics.CreateCounter("modelgateway_model_config_failures_total", "Reads of a model.yaml that found faults; the last good one stays in force.");
         RepositoryScans = metrics.CreateCounter("modelgateway_repository_scans_total", "Scans of the model repository by outcome.", ["outcome"]);
         RepositoryLastScan = metrics.CreateGauge("modelgateway_repository_last_scan_timestamp_seconds", "When the repository was last read without error, as Unix time.");
+        StoreRequests = metrics.CreateCounter(
+            "modelgateway_store_requests_total", "Requests to the stores of the model repositories, by what they ask for and how they end.", ["repository", "operation", "outcome"]);
+        StoreBytes = metrics.CreateCounter("modelgateway_store_received_bytes_total", "Bytes of content received from the stores of the model repositories.", ["repository"]);
     }
 
     internal Counter Requests { get; }
@@ -68,6 +71,14 @@ public sealed class ServingMetrics
     internal Counter RepositoryScans { get; }
 
     internal Gauge RepositoryLastScan { get; }
+
+    internal Counter StoreRequests { get; }
+
+    internal Counter StoreBytes { get; }
+
+    /// <summary>The series of one repository's store.</summary>
+    /// <param name="repository">Its location as operators know it, without secrets.</param>
+    public StoreTraffic ForStore(string repository) => new(this, repository);
 
     internal Gauge.Child ModelVersions<TState>(TState state)
         where TState : struct, Enum => ModelsByState.WithLabels(Enum.GetName(state)!.ToLowerInvariant());

@@ -10,7 +10,7 @@ namespace ModelGateway.Serving.Lifecycle;
 
 /// <summary>Brings one version from the repository to Ready: fetch, check, load, warm up. Runs on a loader thread.</summary>
 internal sealed partial class ServableLoader(
-    IObjectStore store, ArtifactCache artifacts, IModelRuntime runtime, ServingMetrics metrics, ServingOptions options, TimeProvider time, ILogger<ServableManager> logger)
+    ArtifactCache artifacts, IModelRuntime runtime, ServingMetrics metrics, ServingOptions options, TimeProvider time, ILogger<ServableManager> logger)
 {
     /// <summary>Loads a version; the caller owns the one reference that the servable starts with.</summary>
     /// <param name="id">Model and version.</param>
@@ -28,7 +28,7 @@ internal sealed partial class ServableLoader(
         enter(ServableState.Fetching);
 
         // A loader thread may block: it answers nobody.
-        ModelArtifact artifact = artifacts.FetchAsync(store, listing, cancellationToken).GetAwaiter().GetResult();
+        ModelArtifact artifact = artifacts.FetchAsync(listing, cancellationToken).GetAwaiter().GetResult();
         IModelInstance? instance = null;
         try
         {

@@ -37,9 +37,9 @@ public sealed partial class ServableManager : IDisposable
 
     /// <summary>A manager without models; they come with <see cref="Apply"/>.</summary>
     public ServableManager(
-        IObjectStore store, ArtifactCache artifacts, IModelRuntime runtime, ServingMetrics metrics, ServingOptions options, TimeProvider time, ILogger<ServableManager> logger)
+        ArtifactCache artifacts, IModelRuntime runtime, ServingMetrics metrics, ServingOptions options, TimeProvider time, ILogger<ServableManager> logger)
     {
-        _loader = new ServableLoader(store, artifacts, runtime, metrics, options, time, logger);
+        _loader = new ServableLoader(artifacts, runtime, metrics, options, time, logger);
         _threads = new LoaderThreads(options.LoadParallelism);
         _metrics = metrics;
         _options = options;

@@ -45,7 +45,7 @@ public sealed class ArtifactCache : IDisposable
     /// <exception cref="ObjectChangedException">A file changed during the copy.</exception>
     /// <exception cref="InvalidDataException">A file is not what the manifest says.</exception>
     /// <exception cref="IOException">The store cannot be read, or the disk is full.</exception>
-    public async Task<ModelArtifact> FetchAsync(IObjectStore store, VersionListing version, CancellationToken cancellationToken)
+    public async Task<ModelArtifact> FetchAsync(VersionListing version, CancellationToken cancellationToken)
     {
         string directory = Path.Combine(_folder, Guid.NewGuid().ToString("n"));
         using IncrementalHash digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -56,7 +56,7 @@ public sealed class ArtifactCache : IDisposable
             foreach (StoredObject file in version.Files.OrderBy(file => file.Key, StringComparer.Ordinal))
             {
                 string name = file.Key[version.Prefix.Length..];
-                byte[] hash = await CopyAsync(store, file, LocalPath(directory, name), cancellationToken);
+                byte[] hash = await CopyAsync(version.Store, file, LocalPath(directory, name), cancellationToken);
                 if (version.Checksums?.GetValueOrDefault(name) is { } expected && !expected.Equals(Convert.ToHexString(hash), StringComparison.OrdinalIgnoreCase))
                 {
                     throw new InvalidDataException($"'{name}' does not have the SHA-256 that {VersionManifest.FileName} says.");

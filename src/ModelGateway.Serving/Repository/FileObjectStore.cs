@@ -1,10 +1,12 @@
 using System.Buffers;
+using ModelGateway.Serving.Diagnostics;
 
 namespace ModelGateway.Serving.Repository;
 
 /// <summary>A folder as a store. Symbolic links are followed: mounted volumes are made of them.</summary>
 /// <param name="root">The folder; it need not exist yet.</param>
-public sealed class FileObjectStore(string root) : IObjectStore
+/// <param name="traffic">Counts what is asked of the folder; null for nobody.</param>
+public sealed class FileObjectStore(string root, StoreTraffic? traffic = null) : IObjectStore
 {
     // <model>/<version>/<folder>/<file> and one more for models that keep their data deeper.
     private const int DeepestLevel = 5;
@@ -19,7 +21,24 @@ public sealed class FileObjectStore(string root) : IObjectStore
     public string Location => new Uri(_root).AbsoluteUri;
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<StoredObject>> ListAsync(CancellationToken cancellationToken)
+    public bool SupportsRanges => true;
+
+    /// <inheritdoc/>
+    public Task<ObjectListing?> ListAsync(string? unlessMarker, CancellationToken cancellationToken) =>
+        Task.FromResult<ObjectListing?>(Counted("list", () => List(cancellationToken)));
+
+    /// <inheritdoc/>
+    public Task<StoredObject?> FindAsync(string key, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        string path = PathOf(key);
+        StoredObject? found = Counted("head", () => ObjectKey.IsListed(key) && Resolve(new FileInfo(path)) is { } file
+            ? new StoredObject(key, file.Length, Tag(file), file.LastWriteTimeUtc)
+            : (StoredObject?)null);
+        return Task.FromResult(found);
+    }
+
+    private ObjectListing List(CancellationToken cancellationToken)
     {
         var root = new DirectoryInfo(_root);
         if (!root.Exists)
@@ -29,25 +48,46 @@ public sealed class FileObjectStore(string root) : IObjectStore
 
         var objects = new List<StoredObject>();
         List(root, "", 1, objects, cancellationToken);
-        return Task.FromResult<IReadOnlyList<StoredObject>>(objects);
+        return new ObjectListing(objects, Marker: null);
     }
 
     /// <inheritdoc/>
-    public Task CopyToAsync(StoredObject source, Stream destination, CancellationToken cancellationToken)
+    public Task CopyRangeAsync(StoredObject source, long offset, long count, Stream destination, CancellationToken cancellationToken)
     {
-        // Synchronous on purpose: a loader thread calls this and may block, while asynchronous file I/O borrows threads of the pool,
-        // and so would what the destination does with the bytes.
-        Copy(source, destination, cancellationToken);
+        // Synchronous on purpose: who fetches may block, while asynchronous file I/O borrows threads of the pool, and so would what
+        // the destination does with the bytes.
+        Counted("get", () => Copy(source, offset, count, destination, cancellationToken));
         return Task.CompletedTask;
     }
 
-    private void Copy(StoredObject source, Stream destination, CancellationToken cancellationToken)
+    private T Counted<T>(string operation, Func<T> ask)
+    {
+        string outcome = "error";
+        try
+        {
+            T answer = ask();
+            outcome = "success";
+            return answer;
+        }
+        finally
+        {
+            traffic?.Count(operation, outcome);
+        }
+    }
+
+    private bool Copy(StoredObject source, long offset, long count, Stream destination, CancellationToken cancellationToken)
     {
         string path = PathOf(source.Key);
         try
         {
             using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 0, FileOptions.SequentialScan);
-            Copy(file, destination, cancellationToken);
+            CheckUnchanged(source, path);
+            file.Position = offset;
+            Copy(file, count, destination, cancellationToken);
+        }
+        catch (EndOfStreamException)
+        {
+            throw new ObjectChangedException(source.Key);
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -58,22 +98,36 @@ public sealed class FileObjectStore(string root) : IObjectStore
             throw new IOException(exception.Message, exception);
         }
 
-        // Compared after the copy: whoever wrote meanwhile changed the size or the time.
-        if (Resolve(new FileInfo(path)) is not { } now || Tag(now) != source.Tag)
+        // Compared after the copy too: whoever wrote meanwhile changed the size or the time.
+        CheckUnchanged(source, path);
+        traffic?.AddBytes(count);
+        return true;
+    }
+
+    private static void CheckUnchanged(StoredObject source, string path)
+    {
+        if (Resolve(new FileInfo(path)) is not { } now || (source.Tag.Length > 0 && Tag(now) != source.Tag))
         {
             throw new ObjectChangedException(source.Key);
         }
     }
 
-    private static void Copy(FileStream file, Stream destination, CancellationToken cancellationToken)
+    private static void Copy(FileStream file, long count, Stream destination, CancellationToken cancellationToken)
     {
         byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
         try
         {
             cancellationToken.ThrowIfCancellationRequested();
-            while (file.Read(buffer) is > 0 and int read)
+            for (long left = count; left > 0;)
             {
+                int read = file.Read(buffer, 0, (int)Math.Min(left, buffer.Length));
+                if (read == 0)
+                {
+                    throw new EndOfStreamException();
+                }
+
                 destination.Write(buffer.AsSpan(0, read));
+                left -= read;
                 cancellationToken.ThrowIfCancellationRequested();
             }
         }
@@ -96,7 +150,7 @@ public sealed class FileObjectStore(string root) : IObjectStore
         DateTime folderTime = folder.LastWriteTimeUtc;
         foreach (FileSystemInfo entry in Entries(folder))
         {
-            if (entry.Name.StartsWith('.') || (level == 1 && entry.Name == LostAndFound))
+            if (!ObjectKey.IsListed(entry.Name) || (level == 1 && entry.Name == LostAndFound))
             {
                 continue;
             }

@@ -1,13 +1,24 @@
+using Microsoft.Extensions.Configuration;
+
 namespace ModelGateway.Serving.Repository;
 
 /// <summary><c>file:///path</c>, and through the host plain paths.</summary>
 public sealed class FileObjectStoreProvider : IObjectStoreProvider
 {
     /// <inheritdoc/>
-    public string Scheme => Uri.UriSchemeFile;
+    public IReadOnlyList<string> Schemes => [Uri.UriSchemeFile];
 
     /// <inheritdoc/>
-    public IObjectStore Open(Uri location) => location is { IsAbsoluteUri: true, IsFile: true }
-        ? new FileObjectStore(location.LocalPath)
-        : throw new ArgumentException($"'{location}' is not a file URI; write file:///path/to/models or a plain path.");
+    public string? SettingsName => null;
+
+    /// <inheritdoc/>
+    public Type? SettingsType => null;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> FindFaults(Uri location, IConfiguration settings) => location is { IsAbsoluteUri: true, IsFile: true }
+        ? []
+        : [$"'{location}' is not a file URI; write file:///path/to/models or a plain path."];
+
+    /// <inheritdoc/>
+    public IObjectStore Open(Uri location, StoreContext context) => new FileObjectStore(location.LocalPath, context.Traffic);
 }

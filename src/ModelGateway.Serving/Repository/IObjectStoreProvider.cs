@@ -1,12 +1,25 @@
+using Microsoft.Extensions.Configuration;
+
 namespace ModelGateway.Serving.Repository;
 
-/// <summary>Makes the stores of one URI scheme; the host collects the providers and picks by scheme.</summary>
+/// <summary>Makes the stores of one or more URI schemes; the host collects the providers and picks by scheme.</summary>
 public interface IObjectStoreProvider
 {
-    /// <summary>The scheme, lower case, without the colon.</summary>
-    string Scheme { get; }
+    /// <summary>The schemes, lower case, without the colon.</summary>
+    IReadOnlyList<string> Schemes { get; }
 
-    /// <summary>The store behind a URI. Does not touch the store yet.</summary>
-    /// <exception cref="ArgumentException">The URI is not one of this store's; the message says what it should look like.</exception>
-    IObjectStore Open(Uri location);
+    /// <summary>
+    /// Name of its section of settings, for example <c>S3</c>: <c>Gateway:S3</c> for all repositories, overlaid key by key with
+    /// <c>Gateway:Repositories:0:S3</c> for one. Null where it has none.
+    /// </summary>
+    string? SettingsName { get; }
+
+    /// <summary>The options that the section is bound to, each property with a description for the documentation; null where it has none.</summary>
+    Type? SettingsType { get; }
+
+    /// <summary>All that is wrong with a URI and its settings, each a sentence that names the key; empty where <see cref="Open"/> will do.</summary>
+    IReadOnlyList<string> FindFaults(Uri location, IConfiguration settings);
+
+    /// <summary>The store behind a URI without faults. Does not touch the store yet.</summary>
+    IObjectStore Open(Uri location, StoreContext context);
 }

@@ -28,7 +28,7 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
     /// <exception cref="IOException">The store cannot be read now.</exception>
     public async Task<RepositoryListing> ScanAsync(string? trusted, CancellationToken cancellationToken)
     {
-        IReadOnlyList<StoredObject> objects = await Store.ListAsync(cancellationToken);
+        IReadOnlyList<StoredObject> objects = (await Store.ListAsync(null, cancellationToken))!.Objects;
         var models = new Dictionary<string, ModelListing>(StringComparer.Ordinal);
         var problems = new List<string>();
         var seen = new HashSet<string>(StringComparer.Ordinal);
@@ -115,13 +115,13 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
         string? wait = !files.Any(file => file.Key == prefix + ModelArtifact.ModelFileName) ? $"The version has no {ModelArtifact.ModelFileName} yet."
             : !settled ? "Its files are still changing."
             : null;
-        return new VersionListing(version, files, fingerprint, wait) { Prefix = prefix, IsSettling = wait is not null && !settled };
+        return new VersionListing(version, files, fingerprint, wait) { Store = Store, Prefix = prefix, IsSettling = wait is not null && !settled };
     }
 
     private async Task<VersionListing> ReadManifestAsync(
         string prefix, long version, IReadOnlyList<StoredObject> files, StoredObject manifestFile, string fingerprint, CancellationToken cancellationToken)
     {
-        VersionListing Waiting(string reason) => new(version, files, fingerprint, reason) { Prefix = prefix };
+        VersionListing Waiting(string reason) => new(version, files, fingerprint, reason) { Store = Store, Prefix = prefix };
         Text text = await ReadTextAsync(manifestFile, VersionManifest.LargestSize, cancellationToken);
         if (text.Problem is not null)
         {
@@ -152,6 +152,7 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
 
         return new VersionListing(version, named, fingerprint, null)
         {
+            Store = Store,
             Prefix = prefix,
             Checksums = manifest.Files.ToDictionary(file => file.Name, file => file.Sha256, StringComparer.Ordinal),
         };

@@ -7,6 +7,9 @@ namespace ModelGateway.Serving.Repository;
 /// <param name="WaitReason">Why the version is not complete yet, or null where it may be loaded.</param>
 public sealed record VersionListing(long Version, IReadOnlyList<StoredObject> Files, string Fingerprint, string? WaitReason)
 {
+    /// <summary>Where the files are fetched from.</summary>
+    public required IObjectStore Store { get; init; }
+
     /// <summary>The key of the version's folder, with a slash at its end.</summary>
     public required string Prefix { get; init; }
 

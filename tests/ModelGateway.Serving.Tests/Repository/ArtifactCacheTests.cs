@@ -130,9 +130,9 @@ public sealed class ArtifactCacheTests : IDisposable
     [InlineData("/tmp/escaped")]
     public async Task FetchAsync_NameThatLeavesTheFolder_IsRefused(string name)
     {
-        var version = new VersionListing(1, [new StoredObject($"iris/1/{name}", 1, "tag", default)], "fingerprint", null) { Prefix = "iris/1/" };
+        var version = new VersionListing(1, [new StoredObject($"iris/1/{name}", 1, "tag", default)], "fingerprint", null) { Store = _store, Prefix = "iris/1/" };
 
-        await Assert.ThrowsAsync<InvalidDataException>(() => _cache.FetchAsync(_store, version, CancellationToken.None));
+        await Assert.ThrowsAsync<InvalidDataException>(() => _cache.FetchAsync(version, CancellationToken.None));
         Assert.Empty(Artifacts());
         Assert.Equal(0, _store.Copies);
     }

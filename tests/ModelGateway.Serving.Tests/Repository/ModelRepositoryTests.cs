@@ -320,10 +320,17 @@ public sealed class ModelRepositoryTests : IDisposable
     {
         public string Location => inner.Location;
 
-        public async Task<IReadOnlyList<StoredObject>> ListAsync(CancellationToken cancellationToken) =>
-            [.. await inner.ListAsync(cancellationToken), new("iris/", 0, "", default), new("iris/1/", 0, "", default), new("new/", 0, "", default)];
+        public bool SupportsRanges => inner.SupportsRanges;
 
-        public Task CopyToAsync(StoredObject source, Stream destination, CancellationToken cancellationToken) =>
-            inner.CopyToAsync(source, destination, cancellationToken);
+        public async Task<ObjectListing?> ListAsync(string? unlessMarker, CancellationToken cancellationToken)
+        {
+            ObjectListing listing = (await inner.ListAsync(unlessMarker, cancellationToken))!;
+            return listing with { Objects = [.. listing.Objects, new("iris/", 0, "", default), new("iris/1/", 0, "", default), new("new/", 0, "", default)] };
+        }
+
+        public Task<StoredObject?> FindAsync(string key, CancellationToken cancellationToken) => inner.FindAsync(key, cancellationToken);
+
+        public Task CopyRangeAsync(StoredObject source, long offset, long count, Stream destination, CancellationToken cancellationToken) =>
+            inner.CopyRangeAsync(source, offset, count, destination, cancellationToken);
     }
 }

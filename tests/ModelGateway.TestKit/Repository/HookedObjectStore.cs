@@ -20,17 +20,23 @@ public sealed class HookedObjectStore(IObjectStore inner) : IObjectStore
     public string Location => inner.Location;
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<StoredObject>> ListAsync(CancellationToken cancellationToken)
+    public bool SupportsRanges => inner.SupportsRanges;
+
+    /// <inheritdoc/>
+    public async Task<ObjectListing?> ListAsync(string? unlessMarker, CancellationToken cancellationToken)
     {
         await OnList(cancellationToken);
-        return await inner.ListAsync(cancellationToken);
+        return await inner.ListAsync(unlessMarker, cancellationToken);
     }
 
     /// <inheritdoc/>
-    public async Task CopyToAsync(StoredObject source, Stream destination, CancellationToken cancellationToken)
+    public Task<StoredObject?> FindAsync(string key, CancellationToken cancellationToken) => inner.FindAsync(key, cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task CopyRangeAsync(StoredObject source, long offset, long count, Stream destination, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _copies);
         await OnCopy(source, cancellationToken);
-        await inner.CopyToAsync(source, destination, cancellationToken);
+        await inner.CopyRangeAsync(source, offset, count, destination, cancellationToken);
     }
 }

@@ -1,0 +1,48 @@
+using System.Net;
+using ModelGateway.Serving.Diagnostics;
+
+namespace ModelGateway.Storage.Http;
+
+/// <summary>Counts every request that leaves through it; each store over HTTP puts its client on one, SDKs included.</summary>
+/// <param name="traffic">Where they are counted.</param>
+/// <param name="operationOf">What a request asks for: one of a few words, see <see cref="StoreTraffic.Count"/>.</param>
+/// <param name="inner">Sends them.</param>
+public sealed class ObservedHandler(StoreTraffic traffic, Func<HttpRequestMessage, string> operationOf, HttpMessageHandler inner) : DelegatingHandler(inner)
+{
+    /// <summary>
+    /// Connections to a store: as many as downloads ask for, renewed now and then so that a changed address is noticed, and given up
+    /// early where nobody answers.
+    /// </summary>
+    public static SocketsHttpHandler CreateConnections() => new()
+    {
+        PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+        ConnectTimeout = TimeSpan.FromSeconds(10),
+        AutomaticDecompression = DecompressionMethods.None,
+    };
+
+    /// <inheritdoc/>
+    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        string outcome = "error";
+        try
+        {
+            HttpResponseMessage response = await base.SendAsync(request, cancellationToken);
+            outcome = OutcomeOf(response.StatusCode);
+            return response;
+        }
+        finally
+        {
+            traffic.Count(operationOf(request), outcome);
+        }
+    }
+
+    private static string OutcomeOf(HttpStatusCode status) => status switch
+    {
+        HttpStatusCode.NotModified => "unchanged",
+        HttpStatusCode.NotFound => "not_found",
+        HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => "refused",
+        HttpStatusCode.Conflict or HttpStatusCode.PreconditionFailed or HttpStatusCode.RequestedRangeNotSatisfiable => "changed",
+        < HttpStatusCode.BadRequest => "success",
+        _ => "error",
+    };
+}
