@@ -150,7 +150,7 @@ public sealed class FileObjectStore(string root, StoreTraffic? traffic = null) :
         DateTime folderTime = folder.LastWriteTimeUtc;
         foreach (FileSystemInfo entry in Entries(folder))
         {
-            if (!ObjectKey.IsListed(entry.Name) || (level == 1 && entry.Name == LostAndFound))
+            if (entry.Name.StartsWith('.') || (level == 1 && entry.Name == LostAndFound))
             {
                 continue;
             }

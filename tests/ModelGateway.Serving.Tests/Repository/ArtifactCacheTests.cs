@@ -154,7 +154,7 @@ public sealed class ArtifactCacheTests : IDisposable
     {
         _folder.AddVersion("iris", 1, [1]);
         var cache = new ArtifactCache(_root);
-        await cache.FetchAsync(_store, await ListingAsync("iris"), CancellationToken.None);
+        await cache.FetchAsync(await ListingAsync("iris"), CancellationToken.None);
         int before = Directory.GetFileSystemEntries(_root).Length;
 
         cache.Dispose();
@@ -199,7 +199,7 @@ public sealed class ArtifactCacheTests : IDisposable
     }
 
     private async Task<ModelArtifact> FetchAsync(string model = "iris", CancellationToken cancellationToken = default) =>
-        await _cache.FetchAsync(_store, await ListingAsync(model), cancellationToken);
+        await _cache.FetchAsync(await ListingAsync(model), cancellationToken);
 
     private async Task<VersionListing> ListingAsync(string model)
     {

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 using ModelGateway.Serving.Repository;
 using ModelGateway.TestKit;
+using ModelGateway.TestKit.Repository;
 using Xunit;
 
 namespace ModelGateway.Serving.Tests.Repository;
@@ -204,16 +205,18 @@ public sealed partial class FileObjectStoreTests : ObjectStoreContract, IDisposa
     [InlineData("models", false)]
     public void Open_AnyUri_TakesOnlyFiles(string uri, bool taken)
     {
+        var harness = new StoreHarness();
         var provider = new FileObjectStoreProvider();
         var location = new Uri(uri, UriKind.RelativeOrAbsolute);
 
         if (taken)
         {
-            Assert.Equal("file:///models", provider.Open(location).Location);
+            Assert.Empty(provider.FindFaults(location, harness.Settings));
+            Assert.Equal("file:///models", provider.Open(location, harness.Context).Location);
         }
         else
         {
-            Assert.Contains("file:///path/to/models", Assert.Throws<ArgumentException>(() => provider.Open(location)).Message, StringComparison.Ordinal);
+            Assert.Contains("file:///path/to/models", Assert.Single(provider.FindFaults(location, harness.Settings)), StringComparison.Ordinal);
         }
     }
 
