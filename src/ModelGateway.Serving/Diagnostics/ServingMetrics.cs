@@ -14,6 +14,8 @@ public sealed class ServingMetrics
         0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
     ];
 
+    private static readonly double[] FetchBuckets = [0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 180, 600, 1800];
+
     private static readonly string[] ServableLabels = ["model", "version"];
 
     /// <summary>Registers the metrics in <paramref name="registry"/>.</summary>
@@ -39,6 +41,12 @@ public sealed class ServingMetrics
         ConfigFailures = metrics.CreateCounter("modelgateway_model_config_failures_total", "Reads of a model.yaml that found faults; the last good one stays in force.");
         RepositoryScans = metrics.CreateCounter("modelgateway_repository_scans_total", "Scans of the model repository by outcome.", ["outcome"]);
         RepositoryLastScan = metrics.CreateGauge("modelgateway_repository_last_scan_timestamp_seconds", "When the repository was last read without error, as Unix time.");
+        FetchSeconds = metrics.CreateHistogram(
+            "modelgateway_model_fetch_seconds", "Time to bring the files of a version to the local disk, or to find them there and check them.",
+            new HistogramConfiguration { Buckets = FetchBuckets });
+        ArtifactCacheBytes = metrics.CreateGauge("modelgateway_artifact_cache_bytes", "Size of the files in the artifact cache.");
+        ArtifactCacheFiles = metrics.CreateCounter(
+            "modelgateway_artifact_cache_files_total", "Files of the artifact cache that were found (hit), fetched (miss), damaged on disk or on the way, evicted.", ["outcome"]);
         StoreRequests = metrics.CreateCounter(
             "modelgateway_store_requests_total", "Requests to the stores of the model repositories, by what they ask for and how they end.", ["repository", "operation", "outcome"]);
         StoreBytes = metrics.CreateCounter("modelgateway_store_received_bytes_total", "Bytes of content received from the stores of the model repositories.", ["repository"]);
@@ -71,6 +79,12 @@ public sealed class ServingMetrics
     internal Counter RepositoryScans { get; }
 
     internal Gauge RepositoryLastScan { get; }
+
+    internal Histogram FetchSeconds { get; }
+
+    internal Gauge ArtifactCacheBytes { get; }
+
+    internal Counter ArtifactCacheFiles { get; }
 
     internal Counter StoreRequests { get; }
 

@@ -1,33 +1,52 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
+using ModelGateway.Serving.Diagnostics;
 
 namespace ModelGateway.Serving.Repository;
 
 /// <summary>
-/// Copies versions out of the repository before they are loaded, so that nobody can change a file under a live session
-/// (ONNX Runtime maps external data; a file cut short under it would end the process). Each process has a folder of its own.
+/// Brings files from the stores to the local disk and keeps them, by the SHA-256 of their content, for the next load and the next start. A
+/// version is loaded from a folder of links to those files, so that nobody can change or remove one under a live session (ONNX
+/// Runtime maps external data; a file cut short under it would end the process).
 /// </summary>
 /// <remarks>
 /// <code>
+/// root/blobs, root/refs          see BlobFolder
+/// root/partial/                  downloads that are under way or broke off, see PartialFile
 /// root/artifacts-(guid).lock     locked for as long as its process lives: who gets the lock knows that the process is gone
-/// root/artifacts-(guid)/(guid)/  one version's files
+/// root/artifacts-(guid)/(guid)/  one loaded version's files
 /// </code>
 /// A process that is killed cleans up nothing, and one that is killed for its memory is killed again and again: without the locks
-/// each start would leave one more copy of every model on the disk.
+/// each start would leave one more folder of links, and with it files that nobody can remove. All methods are safe for any thread.
 /// </remarks>
 public sealed class ArtifactCache : IDisposable
 {
     private const string LockSuffix = ".lock";
     private readonly string _folder;
+    private readonly string _partial;
     private readonly FileStream _lock;
+    private readonly ArtifactCacheOptions _options;
+    private readonly ServingMetrics? _metrics;
+    private readonly TimeProvider _time;
+    private readonly BlobFolder _blobs;
+    private readonly KeyedLocks _underWay = new();
+    private readonly SemaphoreSlim _connections;
 
-    /// <summary>Makes a folder for this process below <paramref name="root"/> and removes those of processes that are gone.</summary>
+    /// <summary>Makes a folder for this process below <paramref name="root"/> and removes what processes that are gone left behind.</summary>
+    /// <param name="root">Made where it is not there. Other processes of the same user may share it.</param>
+    /// <param name="options">Bounds; null for the default ones.</param>
+    /// <param name="metrics">Null for none.</param>
+    /// <param name="time">The clock; null for the system's.</param>
     /// <exception cref="IOException">The folder cannot be made.</exception>
     /// <exception cref="UnauthorizedAccessException">The folder cannot be made.</exception>
-    public ArtifactCache(string root)
+    public ArtifactCache(string root, ArtifactCacheOptions? options = null, ServingMetrics? metrics = null, TimeProvider? time = null)
     {
-        CreatePrivate(root);
+        _options = options ?? new ArtifactCacheOptions();
+        _metrics = metrics;
+        _time = time ?? TimeProvider.System;
+        _connections = new SemaphoreSlim(_options.Parallelism);
+        PrivateFolder.Create(root);
         foreach (string leftover in Directory.GetFiles(root, "artifacts-*" + LockSuffix))
         {
             RemoveIfAbandoned(leftover);
@@ -38,44 +57,71 @@ public sealed class ArtifactCache : IDisposable
         // Locked before it gets the name by which others look for it: they must never find it unlocked.
         _lock = new FileStream(_folder + ".new", FileMode.CreateNew, FileAccess.Write, FileShare.None);
         File.Move(_lock.Name, _folder + LockSuffix);
-        CreatePrivate(_folder);
+        PrivateFolder.Create(_folder);
+        _partial = PrivateFolder.Create(Path.Combine(root, "partial"));
+        PartialFile.RemoveAll(_partial, (_, changed) => _time.GetUtcNow() - changed < _options.PartialLifetime);
+        _blobs = new BlobFolder(root, _options.MaxBytes, Count);
+        _metrics?.ArtifactCacheBytes.Set(_blobs.Bytes);
     }
 
-    /// <summary>Copies the files of a version, hashing them on the way.</summary>
-    /// <exception cref="ObjectChangedException">A file changed during the copy.</exception>
+    /// <summary>Brings the files of a version here, unless they are here already, and checks each.</summary>
+    /// <exception cref="ObjectChangedException">A file changed since the listing or during the copy.</exception>
     /// <exception cref="InvalidDataException">A file is not what the manifest says.</exception>
     /// <exception cref="IOException">The store cannot be read, or the disk is full.</exception>
     public async Task<ModelArtifact> FetchAsync(VersionListing version, CancellationToken cancellationToken)
     {
-        string directory = Path.Combine(_folder, Guid.NewGuid().ToString("n"));
-        using IncrementalHash digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        long size = 0;
+        long started = _time.GetTimestamp();
+        var pins = new List<BlobPin>();
+        var artifact = new ModelArtifact(Path.Combine(_folder, Guid.NewGuid().ToString("n")), "", 0, () => pins.ForEach(pin => pin.Dispose()));
         try
         {
-            Directory.CreateDirectory(directory);
-            foreach (StoredObject file in version.Files.OrderBy(file => file.Key, StringComparer.Ordinal))
+            Directory.CreateDirectory(artifact.Directory);
+            StoredObject[] files = [.. version.Files.OrderBy(file => file.Key, StringComparer.Ordinal)];
+            string[] names = [.. files.Select(file => file.Key[version.Prefix.Length..])];
+            string[] paths = [.. names.Select(name => LocalPath(artifact.Directory, name))];
+            pins.AddRange(await EnsureAllAsync(version, files, names, cancellationToken));
+            using IncrementalHash digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            for (int i = 0; i < files.Length; i++)
             {
-                string name = file.Key[version.Prefix.Length..];
-                byte[] hash = await CopyAsync(version.Store, file, LocalPath(directory, name), cancellationToken);
-                if (version.Checksums?.GetValueOrDefault(name) is { } expected && !expected.Equals(Convert.ToHexString(hash), StringComparison.OrdinalIgnoreCase))
-                {
-                    throw new InvalidDataException($"'{name}' does not have the SHA-256 that {VersionManifest.FileName} says.");
-                }
-
-                AppendTo(digest, name, hash);
-                size += file.Size;
+                Directory.CreateDirectory(Path.GetDirectoryName(paths[i])!);
+                HardLink.CreateOrCopy(pins[i].Path, paths[i]);
+                AppendTo(digest, names[i], pins[i].Sha256);
             }
 
-            return new ModelArtifact(directory, Convert.ToHexStringLower(digest.GetHashAndReset()), size);
+            _metrics?.FetchSeconds.Observe(_time.GetElapsedTime(started).TotalSeconds);
+            return new ModelArtifact(
+                artifact.Directory, Convert.ToHexStringLower(digest.GetHashAndReset()), files.Sum(file => file.Size), () => pins.ForEach(pin => pin.Dispose()));
         }
         catch
         {
-            new ModelArtifact(directory, "", 0).Dispose();
+            artifact.Dispose();
             throw;
         }
     }
 
-    /// <summary>Removes the process's folder.</summary>
+    /// <summary>The content of one small object, such as a configuration; it is kept like any other file.</summary>
+    /// <exception cref="ObjectChangedException">It changed since the listing.</exception>
+    /// <exception cref="IOException">The store cannot be read, or the disk is full.</exception>
+    public async Task<byte[]> ReadAsync(IObjectStore store, StoredObject source, CancellationToken cancellationToken)
+    {
+        using BlobPin pin = await EnsureAsync(store, source, sha256: null, cancellationToken);
+        return await File.ReadAllBytesAsync(pin.Path, cancellationToken);
+    }
+
+    /// <summary>Forgets downloads of one store that broke off and whose object is no longer there, or is another now.</summary>
+    /// <param name="location">The store's location.</param>
+    /// <param name="objects">All that it holds.</param>
+    public void KeepPartials(string location, IReadOnlyList<StoredObject> objects)
+    {
+        string prefix = PartialPrefix(location);
+        if (Directory.Exists(_partial) && Directory.EnumerateFiles(_partial, prefix + "*").Any())
+        {
+            HashSet<string> ids = [.. objects.Select(source => prefix + BlobFolder.RefOf(location, source))];
+            PartialFile.RemoveAll(_partial, (id, _) => !id.StartsWith(prefix, StringComparison.Ordinal) || ids.Contains(id) || _underWay.IsHeld(id));
+        }
+    }
+
+    /// <summary>Removes the process's folder; the files that were fetched stay for the next start.</summary>
     public void Dispose()
     {
         new ModelArtifact(_folder, "", 0).Dispose();
@@ -85,19 +131,7 @@ public sealed class ArtifactCache : IDisposable
         }
 
         _lock.Dispose();
-    }
-
-    // Models may be secret: on a shared machine nobody else reads them here, nor puts others in their place. An existing folder keeps its mode.
-    private static void CreatePrivate(string folder)
-    {
-        if (OperatingSystem.IsWindows())
-        {
-            Directory.CreateDirectory(folder);
-        }
-        else
-        {
-            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        }
+        _connections.Dispose();
     }
 
     private static void RemoveIfAbandoned(string lockFile)
@@ -119,18 +153,151 @@ public sealed class ArtifactCache : IDisposable
         }
     }
 
-    private static async Task<byte[]> CopyAsync(IObjectStore store, StoredObject file, string path, CancellationToken cancellationToken)
+    // All pins or none.
+    private async Task<BlobPin[]> EnsureAllAsync(VersionListing version, StoredObject[] files, string[] names, CancellationToken cancellationToken)
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        using SHA256 sha = SHA256.Create();
-        await using (FileStream target = new(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16))
-        await using (var hashing = new CryptoStream(target, sha, CryptoStreamMode.Write))
+        using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        async Task<BlobPin> EnsureOneAsync(int i)
         {
-            await store.CopyToAsync(file, hashing, cancellationToken);
+            try
+            {
+                return await EnsureAsync(version.Store, files[i], version.Checksums?.GetValueOrDefault(names[i])?.ToLowerInvariant(), stop.Token);
+            }
+            catch
+            {
+                await stop.CancelAsync();
+                throw;
+            }
         }
 
-        return sha.Hash!;
+        Task<BlobPin>[] fetches = [.. Enumerable.Range(0, files.Length).Select(EnsureOneAsync)];
+        try
+        {
+            return await Task.WhenAll(fetches);
+        }
+        catch
+        {
+            foreach (Task<BlobPin> fetch in fetches.Where(fetch => fetch.IsCompletedSuccessfully))
+            {
+                (await fetch).Dispose();
+            }
+
+            // What went wrong, rather than what was called off for it.
+            await (fetches.FirstOrDefault(fetch => fetch.IsFaulted) ?? fetches.First(fetch => fetch.IsCanceled));
+            throw;
+        }
     }
+
+    /// <param name="store">Where the object lies.</param>
+    /// <param name="source">As listed.</param>
+    /// <param name="sha256">What the manifest says it is, or null.</param>
+    /// <param name="cancellationToken">Ends the fetch.</param>
+    private async Task<BlobPin> EnsureAsync(IObjectStore store, StoredObject source, string? sha256, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        string reference = BlobFolder.RefOf(store.Location, source);
+        string id = PartialPrefix(store.Location) + reference;
+        using IDisposable turn = await _underWay.EnterAsync(id, cancellationToken);
+        string? known = sha256 ?? (source.Checksum is { Algorithm: ChecksumAlgorithm.Sha256 } checksum ? checksum.Hex : null) ?? (source.Tag.Length > 0 ? _blobs.Recall(reference) : null);
+        if (known is not null && _blobs.TryPin(known, cancellationToken) is { } pin)
+        {
+            Count("hit");
+            return pin;
+        }
+
+        Count("miss");
+        _blobs.EnsureFolders();
+        PrivateFolder.Create(_partial);
+        pin = await DownloadAsync(store, source, id, sha256, cancellationToken);
+        _metrics?.ArtifactCacheBytes.Set(_blobs.Bytes);
+        if (source.Tag.Length > 0)
+        {
+            _blobs.Remember(reference, pin.Sha256);
+        }
+
+        return pin;
+    }
+
+    /// <summary>
+    /// Downloads until the content is what it should be. Damage on the way differs from time to time: what comes twice the same, and with the
+    /// store's own checksum where it has one, is what lies in the store.
+    /// </summary>
+    private async Task<BlobPin> DownloadAsync(IObjectStore store, StoredObject source, string id, string? sha256, CancellationToken cancellationToken)
+    {
+        ObjectChecksum? expected = source.Checksum ?? await FindChecksumAsync(store, source, cancellationToken);
+        string? before = null;
+        for (int attempt = 1; ; attempt++)
+        {
+            bool ranges = store.SupportsRanges;
+            PartialFile partial = PartialFile.Open(
+                _partial, id, source.Size, ranges ? _options.PieceBytes : Math.Max(source.Size, 1), _blobs.MakeRoom);
+            string found;
+            try
+            {
+                var download = new ObjectDownload(store, source, partial, _connections, _options, _time);
+                (found, ObjectChecksum? checksum) = await download.RunAsync(expected?.Algorithm, cancellationToken);
+                bool isWhatTheStoreHas = expected is null || checksum == expected;
+                if (isWhatTheStoreHas && (sha256 is null || found == sha256))
+                {
+                    return _blobs.Add(partial.Finish(), found);
+                }
+
+                partial.Discard();
+                if (isWhatTheStoreHas && (expected is not null || found == before))
+                {
+                    throw new InvalidDataException($"'{NameOf(source)}' does not have the SHA-256 that {VersionManifest.FileName} says.");
+                }
+            }
+            catch (IOException) when (ranges && !store.SupportsRanges)
+            {
+                // It has just turned out that this store sends whole objects only.
+                partial.Discard();
+                continue;
+            }
+            catch (Exception exception) when (exception is ObjectChangedException or InvalidDataException)
+            {
+                partial.Discard();
+                throw;
+            }
+            finally
+            {
+                partial.Dispose();
+            }
+
+            Count("damaged");
+            if (attempt >= _options.Attempts)
+            {
+                throw new IOException($"'{source.Key}' arrived damaged {attempt} times: its checksum is not the one that {(expected is null ? VersionManifest.FileName : "the store")} says.");
+            }
+
+            before = found;
+            await Task.Delay(_options.RetryPause, _time, cancellationToken);
+        }
+    }
+
+    // Listings leave checksums out; one small request an object that is about to be downloaded gets them.
+    private async Task<ObjectChecksum?> FindChecksumAsync(IObjectStore store, StoredObject source, CancellationToken cancellationToken)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await store.FindAsync(source.Key, cancellationToken) is not { } found || (source.Tag.Length > 0 && found.Tag != source.Tag)
+                    ? throw new ObjectChangedException(source.Key)
+                    : found.Checksum;
+            }
+            catch (IOException exception) when (exception is not ObjectChangedException && attempt < _options.Attempts)
+            {
+                await Task.Delay(_options.RetryPause * Math.Pow(2, attempt - 1), _time, cancellationToken);
+            }
+        }
+    }
+
+    private static string NameOf(in StoredObject source) => source.Key[(source.Key.LastIndexOf('/') + 1)..];
+
+    private static string PartialPrefix(string location) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(location)))[..16] + "-";
+
+    private void Count(string outcome) => _metrics?.ArtifactCacheFiles.WithLabels(outcome).Inc();
 
     private static string LocalPath(string directory, string name)
     {
@@ -141,13 +308,13 @@ public sealed class ArtifactCache : IDisposable
     }
 
     // name length (4 bytes) | name | SHA-256 of the content: no two sets of files spell the same bytes.
-    private static void AppendTo(IncrementalHash digest, string name, byte[] hash)
+    private static void AppendTo(IncrementalHash digest, string name, string sha256)
     {
         byte[] bytes = Encoding.UTF8.GetBytes(name);
         byte[] length = new byte[sizeof(int)];
         BinaryPrimitives.WriteInt32LittleEndian(length, bytes.Length);
         digest.AppendData(length);
         digest.AppendData(bytes);
-        digest.AppendData(hash);
+        digest.AppendData(Convert.FromHexString(sha256));
     }
 }

@@ -4,10 +4,13 @@ namespace ModelGateway.Serving.Repository;
 /// <param name="directory">The folder; external data files lie beside the model as in the repository.</param>
 /// <param name="digest">SHA-256 over the names and contents of all its files, lower-case hexadecimal.</param>
 /// <param name="sizeBytes">The sum of all file sizes.</param>
-public sealed class ModelArtifact(string directory, string digest, long sizeBytes) : IDisposable
+/// <param name="removed">Told once, when the folder is gone; null for nobody.</param>
+public sealed class ModelArtifact(string directory, string digest, long sizeBytes, Action? removed = null) : IDisposable
 {
     /// <summary>The file that holds the graph.</summary>
     public const string ModelFileName = "model.onnx";
+
+    private Action? _removed = removed;
 
     /// <summary>Where the files lie.</summary>
     public string Directory { get; } = directory;
@@ -21,7 +24,7 @@ public sealed class ModelArtifact(string directory, string digest, long sizeByte
     /// <summary>The full path of the ONNX file.</summary>
     public string ModelFile => Path.Combine(Directory, ModelFileName);
 
-    /// <summary>Removes the local copy; a folder that is gone already is no error.</summary>
+    /// <summary>Removes the folder; one that is gone already is no error. The contents stay in the artifact cache.</summary>
     public void Dispose()
     {
         try
@@ -36,5 +39,7 @@ public sealed class ModelArtifact(string directory, string digest, long sizeByte
         {
             // As above.
         }
+
+        Interlocked.Exchange(ref _removed, null)?.Invoke();
     }
 }

@@ -147,12 +147,12 @@ public sealed class ServableManagerRequestTests
         using var serving = new ServingHarness();
         serving.Add("model", 1, TestModels.Broken());
         await serving.ScanAndSettleAsync();
-        int copies = serving.Store.Copies;
+        Assert.EndsWith(" 1", Assert.Single(await serving.MetricsAsync("load_failures_total")), StringComparison.Ordinal);
 
         serving.Manager.RequestLoad("model", null);
         await serving.SettleAsync();
 
-        Assert.True(serving.Store.Copies > copies);
+        Assert.EndsWith(" 2", Assert.Single(await serving.MetricsAsync("load_failures_total")), StringComparison.Ordinal);
         Assert.Equal(ServableState.Failed, serving.State("model", 1));
     }
 

@@ -34,7 +34,7 @@ internal sealed class ServingHarness : IDisposable
         Options = change?.Invoke(defaults) ?? defaults;
         Store = new HookedObjectStore(new FileObjectStore(Folder.Root));
         ServingMetrics = new ServingMetrics(_registry);
-        _artifacts = new ArtifactCache(_artifactFolder);
+        _artifacts = new ArtifactCache(_artifactFolder, new ArtifactCacheOptions { Attempts = 2, RetryPause = TimeSpan.Zero }, ServingMetrics);
         Manager = new ServableManager(
             _artifacts, runtime ?? new OnnxModelRuntime(new OnnxOptions(), NullLogger<OnnxModelRuntime>.Instance), ServingMetrics, Options, Time, NullLogger<ServableManager>.Instance);
         Watcher = new RepositoryWatcher(
@@ -137,8 +137,8 @@ internal sealed class ServingHarness : IDisposable
         return [.. Encoding.UTF8.GetString(page.ToArray()).Split('\n').Where(line => !line.StartsWith('#') && line.Contains(part, StringComparison.Ordinal))];
     }
 
-    /// <summary>Folders of versions that lie in the artifact cache now.</summary>
-    public IEnumerable<string> Artifacts() => Directory.GetDirectories(_artifactFolder).SelectMany(Directory.GetDirectories);
+    /// <summary>Folders of loaded versions.</summary>
+    public IEnumerable<string> Artifacts() => Directory.GetDirectories(_artifactFolder, "artifacts-*").SelectMany(Directory.GetDirectories);
 
     public void Dispose()
     {

@@ -1,0 +1,283 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace ModelGateway.Serving.Repository;
+
+/// <summary>
+/// Files by the SHA-256 of their content, each once, whatever versions and models they belong to. Several processes may share the
+/// folder: a file appears under its name whole or not at all.
+/// </summary>
+/// <remarks>
+/// <code>
+/// blobs/(sha256)   the content; read-only; its time of access says when it was last used
+/// refs/(id)        the SHA-256 that an object of a store was found to have; the id is over location, key, tag and size
+/// </code>
+/// <c>_pins</c> counts what this process uses and guards itself and <c>_bytes</c>. A file that another process removes is no
+/// loss: what is loaded from it has a link of its own, and the next use fetches it anew.
+/// </remarks>
+internal sealed class BlobFolder
+{
+    private const int BufferSize = 1 << 18;
+    private readonly string _blobs;
+    private readonly string _refs;
+    private readonly long _maxBytes;
+    private readonly Action<string> _count;
+    private readonly Dictionary<string, int> _pins = new(StringComparer.Ordinal);
+    private long _bytes;
+
+    /// <param name="root">The cache's folder.</param>
+    /// <param name="maxBytes">What the files may add up to.</param>
+    /// <param name="count">Told of <c>damaged</c> and <c>evicted</c> files.</param>
+    public BlobFolder(string root, long maxBytes, Action<string> count)
+    {
+        _blobs = Path.Combine(root, "blobs");
+        _refs = Path.Combine(root, "refs");
+        EnsureFolders();
+        _maxBytes = maxBytes;
+        _count = count;
+        _bytes = Files().Sum(file => file.Length);
+        RemoveDanglingRefs();
+        Trim(_maxBytes);
+    }
+
+    /// <summary>What the files add up to, as far as this process knows.</summary>
+    public long Bytes => Interlocked.Read(ref _bytes);
+
+    /// <summary>Makes its folders where they are not there: folders for temporary files are swept now and then.</summary>
+    public void EnsureFolders()
+    {
+        PrivateFolder.Create(_blobs);
+        PrivateFolder.Create(_refs);
+    }
+
+    /// <summary>The name under which an object's content is remembered.</summary>
+    public static string RefOf(string location, in StoredObject source) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{location}\n{source.Key}\n{source.Tag}\n{source.Size}")));
+
+    /// <summary>What the object was found to be when it was last fetched, or null.</summary>
+    public string? Recall(string reference)
+    {
+        try
+        {
+            string sha256 = File.ReadAllText(Path.Combine(_refs, reference));
+            return IsDigest(sha256) ? sha256 : null;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Remembers what an object was found to be.</summary>
+    public void Remember(string reference, string sha256)
+    {
+        string temporary = Path.Combine(_refs, $"{reference}.{Guid.NewGuid():n}");
+        File.WriteAllText(temporary, sha256);
+        File.Move(temporary, Path.Combine(_refs, reference), overwrite: true);
+    }
+
+    /// <summary>
+    /// Pins a file if it is there and its content is what its name says; a damaged one is removed. The pin is taken first, so that nobody
+    /// removes the file in between.
+    /// </summary>
+    public BlobPin? TryPin(string sha256, CancellationToken cancellationToken)
+    {
+        BlobPin pin = Pin(sha256);
+        bool kept = false;
+        try
+        {
+            kept = IsWhole(sha256, pin.Path, cancellationToken);
+            return kept ? pin : null;
+        }
+        finally
+        {
+            if (!kept)
+            {
+                pin.Dispose();
+            }
+        }
+    }
+
+    /// <summary>Takes a finished file in under the SHA-256 of its content, and pins it.</summary>
+    /// <param name="file">A file in the same file system; it is gone afterwards.</param>
+    /// <param name="sha256">Of its content.</param>
+    public BlobPin Add(string file, string sha256)
+    {
+        long size = new FileInfo(file).Length;
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(file, UnixFileMode.UserRead);
+        }
+
+        BlobPin pin = Pin(sha256);
+        try
+        {
+            bool isNew = !File.Exists(pin.Path);
+            File.Move(file, pin.Path, overwrite: true);
+            if (isNew)
+            {
+                Interlocked.Add(ref _bytes, size);
+            }
+
+            Touch(pin.Path);
+            Trim(_maxBytes);
+            return pin;
+        }
+        catch
+        {
+            pin.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Removes files that nobody uses, those used longest ago first, until <paramref name="bytes"/> more fit on the disk or none is left.</summary>
+    /// <returns>Whether anything was removed.</returns>
+    public bool MakeRoom(long bytes)
+    {
+        long before = Bytes;
+        Trim(Math.Max(0, before - bytes));
+        return Bytes < before;
+    }
+
+    private bool IsWhole(string sha256, string path, CancellationToken cancellationToken)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
+        try
+        {
+            using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            using (var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 0, FileOptions.SequentialScan))
+            {
+                while (file.Read(buffer) is > 0 and int read)
+                {
+                    hash.AppendData(buffer, 0, read);
+                    cancellationToken.ThrowIfCancellationRequested();
+                }
+            }
+
+            if (Convert.ToHexStringLower(hash.GetHashAndReset()) == sha256)
+            {
+                Touch(path);
+                return true;
+            }
+
+            _count("damaged");
+            Remove(new FileInfo(path));
+            return false;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Not there, or not to be read: to be fetched.
+            return false;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private void Trim(long target)
+    {
+        if (Bytes <= target)
+        {
+            return;
+        }
+
+        // Counted anew: other processes add and remove too.
+        List<FileInfo> files = Files();
+        Interlocked.Exchange(ref _bytes, files.Sum(file => file.Length));
+        foreach (FileInfo file in files.OrderBy(file => file.LastAccessTimeUtc))
+        {
+            if (Bytes <= target)
+            {
+                return;
+            }
+
+            lock (_pins)
+            {
+                if (!_pins.ContainsKey(file.Name) && Remove(file))
+                {
+                    _count("evicted");
+                }
+            }
+        }
+    }
+
+    private bool Remove(FileInfo file)
+    {
+        long size = file.Exists ? file.Length : 0;
+        if (!TryDelete(file))
+        {
+            return false;
+        }
+
+        Interlocked.Add(ref _bytes, -size);
+        return true;
+    }
+
+    private static bool TryDelete(FileInfo file)
+    {
+        try
+        {
+            file.Delete();
+            return true;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Gone already, or held by someone on a system that does not let go of open files.
+            return false;
+        }
+    }
+
+    private BlobPin Pin(string sha256)
+    {
+        lock (_pins)
+        {
+            _pins[sha256] = _pins.GetValueOrDefault(sha256) + 1;
+        }
+
+        return new BlobPin(sha256, Path.Combine(_blobs, sha256), Unpin);
+    }
+
+    private void Unpin(string sha256)
+    {
+        lock (_pins)
+        {
+            if (--_pins[sha256] == 0)
+            {
+                _pins.Remove(sha256);
+            }
+        }
+
+        Trim(_maxBytes);
+    }
+
+    // Set by hand: file systems are often mounted without times of access.
+    private static void Touch(string path)
+    {
+        try
+        {
+            File.SetLastAccessTimeUtc(path, DateTime.UtcNow);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Only the order of eviction suffers.
+        }
+    }
+
+    private List<FileInfo> Files() =>
+        Directory.Exists(_blobs) ? [.. new DirectoryInfo(_blobs).EnumerateFiles().Where(file => IsDigest(file.Name))] : [];
+
+    private void RemoveDanglingRefs()
+    {
+        foreach (FileInfo reference in new DirectoryInfo(_refs).EnumerateFiles())
+        {
+            if (Recall(reference.Name) is not { } sha256 || !File.Exists(Path.Combine(_blobs, sha256)))
+            {
+                TryDelete(reference);
+            }
+        }
+    }
+
+    private static bool IsDigest(string text) => text.Length == 64 && text.All(char.IsAsciiHexDigitLower);
+}

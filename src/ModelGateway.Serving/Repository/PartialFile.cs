@@ -1,0 +1,235 @@
+using System.Globalization;
+using System.IO.Hashing;
+using Microsoft.Win32.SafeHandles;
+
+namespace ModelGateway.Serving.Repository;
+
+/// <summary>
+/// A file that is being downloaded piece by piece, in any order, and that can be gone on with after the process ended in the middle. Pieces
+/// are written by several threads at a time, each its own.
+/// </summary>
+/// <remarks>
+/// <code>
+/// (id).part     the bytes, at their places
+/// (id).pieces   first line: length of a piece; then a line a finished piece: number, XxHash128 of its bytes
+/// </code>
+/// What a line says is believed only if the bytes still have that hash: after a power cut the line may be on the disk and the
+/// bytes not. <c>_pieces</c> is guarded by itself.
+/// </remarks>
+internal sealed class PartialFile : IDisposable
+{
+    private const string PartSuffix = ".part";
+    private const string PiecesSuffix = ".pieces";
+    private const int DiskFullUnix = 28;
+    private const int DiskFullWindows = unchecked((int)0x80070070);
+    private readonly string _stem;
+    private readonly long _size;
+    private readonly long _pieceBytes;
+    private readonly Func<long, bool> _makeRoom;
+    private readonly SafeFileHandle _file;
+    private readonly StreamWriter _pieces;
+    private readonly bool[] _done;
+
+    private PartialFile(string stem, SafeFileHandle file, long size, long pieceBytes, int pieceCount, Func<long, bool> makeRoom)
+    {
+        _stem = stem;
+        _file = file;
+        _size = size;
+        _pieceBytes = pieceBytes;
+        _makeRoom = makeRoom;
+        _done = new bool[pieceCount];
+        List<string> lines = ReadPieces();
+        _pieces = new StreamWriter(stem + PiecesSuffix, append: false) { AutoFlush = true };
+        _pieces.WriteLine(pieceBytes.ToString(CultureInfo.InvariantCulture));
+        foreach (string line in lines)
+        {
+            Believe(line);
+        }
+    }
+
+    /// <summary>Pieces, all of the same length but the last.</summary>
+    public int PieceCount => _done.Length;
+
+    /// <summary>Opens what is there of a download, or begins one.</summary>
+    /// <param name="folder">Where downloads lie.</param>
+    /// <param name="id">Of the object in the state in which it was listed.</param>
+    /// <param name="size">Its length.</param>
+    /// <param name="pieceBytes">Length of a piece; the whole size for one piece.</param>
+    /// <param name="makeRoom">Asked for that many bytes when the disk is full; says whether to try again.</param>
+    /// <exception cref="IOException">The disk is full, or not to be written.</exception>
+    public static PartialFile Open(string folder, string id, long size, long pieceBytes, Func<long, bool> makeRoom)
+    {
+        int count = (int)Math.Max(1, (size + pieceBytes - 1) / pieceBytes);
+        string stem = Path.Combine(folder, id);
+        SafeFileHandle file;
+        try
+        {
+            file = OpenHandle(stem + PartSuffix, size, makeRoom);
+        }
+        catch (IOException exception) when (!IsDiskFull(exception))
+        {
+            // Another process is at it: two must not write to one file.
+            stem = $"{stem}-{Guid.NewGuid():n}";
+            file = OpenHandle(stem + PartSuffix, size, makeRoom);
+        }
+
+        try
+        {
+            return new PartialFile(stem, file, size, pieceBytes, count, makeRoom);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Removes what broke off and is no longer of use; what somebody is at stays.</summary>
+    /// <param name="folder">Where downloads lie.</param>
+    /// <param name="isKept">Says of an id and the time of its last change whether it stays.</param>
+    public static void RemoveAll(string folder, Func<string, DateTime, bool> isKept)
+    {
+        foreach (FileInfo part in new DirectoryInfo(folder).EnumerateFiles())
+        {
+            string id = Path.GetFileNameWithoutExtension(part.Name);
+            if (isKept(id, part.LastWriteTimeUtc))
+            {
+                continue;
+            }
+
+            try
+            {
+                using (part.Open(FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+                {
+                }
+
+                part.Delete();
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                // Somebody is at it, or it has just gone.
+            }
+        }
+    }
+
+    public long OffsetOf(int piece) => piece * _pieceBytes;
+
+    public long LengthOf(int piece) => Math.Min(_pieceBytes, _size - OffsetOf(piece));
+
+    public bool IsDone(int piece)
+    {
+        lock (_done)
+        {
+            return _done[piece];
+        }
+    }
+
+    /// <exception cref="IOException">The disk is full and no room could be made.</exception>
+    public void Write(long offset, ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            RandomAccess.Write(_file, bytes, offset);
+        }
+        catch (IOException exception) when (IsDiskFull(exception) && _makeRoom(_size))
+        {
+            RandomAccess.Write(_file, bytes, offset);
+        }
+    }
+
+    /// <summary>Fills the buffer; false where the file ends before.</summary>
+    public bool TryRead(long offset, Span<byte> buffer)
+    {
+        while (buffer.Length > 0)
+        {
+            int read = RandomAccess.Read(_file, buffer, offset);
+            if (read == 0)
+            {
+                return false;
+            }
+
+            offset += read;
+            buffer = buffer[read..];
+        }
+
+        return true;
+    }
+
+    /// <summary>Notes that all bytes of a piece are written.</summary>
+    /// <param name="piece">Its number.</param>
+    /// <param name="hash">XxHash128 of its bytes.</param>
+    public void Complete(int piece, UInt128 hash)
+    {
+        lock (_done)
+        {
+            _done[piece] = true;
+            _pieces.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{piece} {hash:x32}"));
+        }
+    }
+
+    /// <summary>Ends the download; the file of the returned name is the caller's.</summary>
+    public string Finish()
+    {
+        Dispose();
+        File.Delete(_stem + PiecesSuffix);
+        return _stem + PartSuffix;
+    }
+
+    /// <summary>Ends the download and removes what there is of it.</summary>
+    public void Discard()
+    {
+        Dispose();
+        File.Delete(_stem + PartSuffix);
+        File.Delete(_stem + PiecesSuffix);
+    }
+
+    /// <summary>Leaves what there is to be gone on with.</summary>
+    public void Dispose()
+    {
+        _pieces.Dispose();
+        _file.Dispose();
+    }
+
+    private static SafeFileHandle OpenHandle(string path, long size, Func<long, bool> makeRoom)
+    {
+        // Its length is taken from the disk at once, so that a full one is noticed before anything is downloaded.
+        try
+        {
+            return File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, FileOptions.None, size);
+        }
+        catch (IOException exception) when (IsDiskFull(exception) && makeRoom(size))
+        {
+            return File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, FileOptions.None, size);
+        }
+        catch (IOException exception) when (!IsDiskFull(exception))
+        {
+            return File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+        }
+    }
+
+    private static bool IsDiskFull(IOException exception) => exception.HResult is DiskFullUnix or DiskFullWindows;
+
+    private List<string> ReadPieces()
+    {
+        string path = _stem + PiecesSuffix;
+        string[] lines = File.Exists(path) ? File.ReadAllLines(path) : [];
+        return lines.Length > 0 && lines[0] == _pieceBytes.ToString(CultureInfo.InvariantCulture) ? [.. lines.Skip(1)] : [];
+    }
+
+    private void Believe(string line)
+    {
+        string[] parts = line.Split(' ');
+        if (parts.Length != 2
+            || !int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out int piece) || piece >= _done.Length
+            || !UInt128.TryParse(parts[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture, out UInt128 hash))
+        {
+            return;
+        }
+
+        byte[] bytes = new byte[LengthOf(piece)];
+        if (TryRead(OffsetOf(piece), bytes) && XxHash128.HashToUInt128(bytes) == hash)
+        {
+            Complete(piece, hash);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+using System.IO.Hashing;
+
+namespace ModelGateway.Serving.Repository;
+
+/// <summary>Where the bytes of one piece go: into the partial file at their place, and into their hash.</summary>
+internal sealed class PieceStream(PartialFile file, int piece) : Stream
+{
+    private readonly XxHash128 _hash = new();
+
+    /// <summary>Bytes of the piece that are there.</summary>
+    public long Written { get; private set; }
+
+    /// <summary>What the disk said when a write failed; the store is not to blame then.</summary>
+    public Exception? DiskFailure { get; private set; }
+
+    public override bool CanRead => false;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => true;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    /// <summary>The piece is written anew from its first byte.</summary>
+    public void Restart()
+    {
+        Written = 0;
+        _hash.Reset();
+    }
+
+    /// <summary>All bytes are there.</summary>
+    public void Complete() => file.Complete(piece, _hash.GetCurrentHashAsUInt128());
+
+    public override void Write(ReadOnlySpan<byte> buffer)
+    {
+        if (Written + buffer.Length > file.LengthOf(piece))
+        {
+            throw new IOException("The store sent more bytes than the object has.");
+        }
+
+        try
+        {
+            file.Write(file.OffsetOf(piece) + Written, buffer);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            DiskFailure = exception;
+            throw;
+        }
+
+        _hash.Append(buffer);
+        Written += buffer.Length;
+    }
+
+    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
+
+    // Synchronous on purpose: the bytes go to the page cache.
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        Write(buffer.Span);
+        return ValueTask.CompletedTask;
+    }
+
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken)
+    {
+        Write(buffer.AsSpan(offset, count));
+        return Task.CompletedTask;
+    }
+
+    public override void Flush()
+    {
+    }
+
+    public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+}

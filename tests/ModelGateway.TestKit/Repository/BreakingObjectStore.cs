@@ -1,0 +1,80 @@
+using ModelGateway.Serving.Repository;
+
+namespace ModelGateway.TestKit.Repository;
+
+/// <summary>A store whose transfers break off, and whose bytes are damaged, where the test says so.</summary>
+public sealed class BreakingObjectStore(IObjectStore inner) : IObjectStore
+{
+    private int _copies;
+    private int _underWay;
+    private int _mostUnderWay;
+    private long _bytes;
+
+    /// <summary>From the number of the copy (1, 2, ...) to the bytes after which it breaks off; null for never.</summary>
+    public Func<int, long?> BreakAfter { get; set; } = static _ => null;
+
+    /// <summary>From the number of the copy to whether its first byte is damaged.</summary>
+    public Func<int, bool> IsDamaged { get; set; } = static _ => false;
+
+    /// <summary>Runs within every copy, before its bytes.</summary>
+    public Func<Task> OnCopy { get; set; } = static () => Task.CompletedTask;
+
+    /// <summary>What <see cref="FindAsync"/> adds to an object.</summary>
+    public ObjectChecksum? Checksum { get; set; }
+
+    /// <summary>Copies begun so far.</summary>
+    public int Copies => Volatile.Read(ref _copies);
+
+    /// <summary>The most copies that were under way at a time.</summary>
+    public int MostUnderWay => Volatile.Read(ref _mostUnderWay);
+
+    /// <summary>Bytes that were delivered.</summary>
+    public long Bytes => Volatile.Read(ref _bytes);
+
+    /// <inheritdoc/>
+    public string Location => inner.Location;
+
+    /// <inheritdoc/>
+    public bool SupportsRanges { get; set; } = true;
+
+    /// <inheritdoc/>
+    public Task<ObjectListing?> ListAsync(string? unlessMarker, CancellationToken cancellationToken) => inner.ListAsync(unlessMarker, cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<StoredObject?> FindAsync(string key, CancellationToken cancellationToken) =>
+        await inner.FindAsync(key, cancellationToken) is { } found ? found with { Checksum = Checksum } : null;
+
+    /// <inheritdoc/>
+    public async Task CopyRangeAsync(StoredObject source, long offset, long count, Stream destination, CancellationToken cancellationToken)
+    {
+        int copy = Interlocked.Increment(ref _copies);
+        int underWay = Interlocked.Increment(ref _underWay);
+        for (int most = MostUnderWay; underWay > most && Interlocked.CompareExchange(ref _mostUnderWay, underWay, most) != most; most = MostUnderWay)
+        {
+        }
+
+        try
+        {
+            await OnCopy();
+            using var whole = new MemoryStream();
+            await inner.CopyRangeAsync(source, offset, count, whole, cancellationToken);
+            byte[] bytes = whole.ToArray();
+            if (bytes.Length > 0 && IsDamaged(copy))
+            {
+                bytes[0] ^= 1;
+            }
+
+            long delivered = Math.Min(BreakAfter(copy) ?? long.MaxValue, bytes.Length);
+            await destination.WriteAsync(bytes.AsMemory(0, (int)delivered), cancellationToken);
+            Interlocked.Add(ref _bytes, delivered);
+            if (delivered < bytes.Length)
+            {
+                throw new IOException("The connection was cut.");
+            }
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _underWay);
+        }
+    }
+}
