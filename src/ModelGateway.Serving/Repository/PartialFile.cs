@@ -66,7 +66,7 @@ internal sealed class PartialFile : IDisposable
         {
             file = OpenHandle(stem + PartSuffix, size, makeRoom);
         }
-        catch (IOException exception) when (!IsDiskFull(exception))
+        catch (IOException) when (File.Exists(stem + PartSuffix))
         {
             // Another process is at it: two must not write to one file.
             stem = $"{stem}-{Guid.NewGuid():n}";
@@ -192,18 +192,20 @@ internal sealed class PartialFile : IDisposable
 
     private static SafeFileHandle OpenHandle(string path, long size, Func<long, bool> makeRoom)
     {
-        // Its length is taken from the disk at once, so that a full one is noticed before anything is downloaded.
+        if (File.Exists(path))
+        {
+            return File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+        }
+
+        // Its length is taken from the disk at once, so that a full one is noticed before anything is downloaded. The failure then carries
+        // no code that would tell it from others, but leaves no file.
         try
         {
             return File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, FileOptions.None, size);
         }
-        catch (IOException exception) when (IsDiskFull(exception) && makeRoom(size))
+        catch (IOException) when (!File.Exists(path) && makeRoom(size))
         {
             return File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, FileOptions.None, size);
-        }
-        catch (IOException exception) when (!IsDiskFull(exception))
-        {
-            return File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
         }
     }
 
