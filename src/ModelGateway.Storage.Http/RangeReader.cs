@@ -50,7 +50,7 @@ public static class RangeReader
             using HttpResponseMessage response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, stall.Token);
             Check(response, source, offset, count, isWhole);
             await using Stream content = await response.Content.ReadAsStreamAsync(stall.Token);
-            await CopyAsync(content, source, count, isWhole, destination, traffic, stall);
+            await CopyContentAsync(content, source, count, isWhole, destination, traffic, stall);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -100,7 +100,15 @@ public static class RangeReader
         }
     }
 
-    private static async Task CopyAsync(
+    /// <summary>Writes the content of an answer to the destination and sees to it that it is as long as was asked for; for stores whose SDK sends the request.</summary>
+    /// <param name="content">The body.</param>
+    /// <param name="source">As listed.</param>
+    /// <param name="count">Bytes that were asked for.</param>
+    /// <param name="isWhole">They are the whole object.</param>
+    /// <param name="destination">What it throws passes through.</param>
+    /// <param name="traffic">Counts the bytes.</param>
+    /// <param name="stall">Cancelled where nothing arrives for <see cref="StallTimeout"/>; linked to what ends the copy.</param>
+    public static async Task CopyContentAsync(
         Stream content, StoredObject source, long count, bool isWhole, Stream destination, StoreTraffic traffic, CancellationTokenSource stall)
     {
         byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
