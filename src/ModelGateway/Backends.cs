@@ -1,11 +1,12 @@
 using ModelGateway.Serving.Repository;
+using ModelGateway.Storage.S3;
 
 namespace ModelGateway;
 
 /// <summary>The one list of plugged-in object stores: a new one is its project, its reference and its line here.</summary>
 internal static class Backends
 {
-    public static readonly IReadOnlyList<IObjectStoreProvider> ObjectStores = [new FileObjectStoreProvider()];
+    public static readonly IReadOnlyList<IObjectStoreProvider> ObjectStores = [new FileObjectStoreProvider(), new S3ObjectStoreProvider()];
 
     /// <summary>All that is wrong with a setting that names a repository; empty where <see cref="Open"/> will do.</summary>
     /// <param name="repository">A URI of a known scheme, or a path.</param>

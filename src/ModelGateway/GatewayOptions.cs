@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
 using ModelGateway.Auth;
+using ModelGateway.Serving.Repository;
 
 namespace ModelGateway;
 
@@ -29,8 +30,11 @@ internal sealed class GatewayOptions
     [Description("Models loaded at the same time. Default: the cores, at most 4.")]
     public int LoadParallelism { get; set; } = Math.Clamp(Environment.ProcessorCount, 1, 4);
 
-    [Description("Folder for copies of the loaded models. Default: `modelgateway-` and the user's name in the folder for temporary files.")]
+    [Description("Folder of the artifact cache. Give it a disk that outlives the process. Default: `modelgateway-` and the user's name in the folder for temporary files.")]
     public string? ArtifactFolder { get; set; }
+
+    [ValidateObjectMembers]
+    public FetchOptions ArtifactCache { get; set; } = new();
 
     [ValidateObjectMembers]
     public RuntimeOptions Runtime { get; set; } = new();
@@ -49,6 +53,18 @@ internal sealed class GatewayOptions
     public PageOptions Metrics { get; set; } = new();
 
     public PageOptions Swagger { get; set; } = new();
+}
+
+/// <summary>What is fetched from the repositories and kept on the local disk.</summary>
+internal sealed class FetchOptions
+{
+    [Range(0, long.MaxValue)]
+    [Description("What fetched files may take up on the disk; bytes. Those used longest ago are removed first, those of loaded models never.")]
+    public long MaxBytes { get; set; } = new ArtifactCacheOptions().MaxBytes;
+
+    [Range(1, 64)]
+    [Description("Parts of files that are downloaded at the same time, of 8 MiB each.")]
+    public int Parallelism { get; set; } = new ArtifactCacheOptions().Parallelism;
 }
 
 /// <summary>ONNX Runtime in this process.</summary>

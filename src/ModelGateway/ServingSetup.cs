@@ -19,7 +19,7 @@ internal static class ServingSetup
         services.AddSingleton(OpenStore);
         services.AddSingleton(provider => new ModelRepository(
             provider.GetRequiredService<IObjectStore>(), provider.GetRequiredService<ServingOptions>().SettleTime, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(provider => new ArtifactCache(provider.GetRequiredService<ServingOptions>().ArtifactFolder));
+        services.AddSingleton(CreateArtifactCache);
         services.AddSingleton<ServingMetrics>();
         services.AddSingleton<IModelRuntime, OnnxModelRuntime>();
         services.AddSingleton<ServableManager>();
@@ -40,6 +40,16 @@ internal static class ServingSetup
             services.GetRequiredService<ILoggerFactory>(),
             _ => throw new IOException());
         return Backends.Open(repository, services.GetRequiredService<IHostEnvironment>().ContentRootPath, gateway.GetSection, settings => context with { Settings = settings });
+    }
+
+    private static ArtifactCache CreateArtifactCache(IServiceProvider services)
+    {
+        FetchOptions options = services.GetRequiredService<IOptions<GatewayOptions>>().Value.ArtifactCache;
+        return new ArtifactCache(
+            services.GetRequiredService<ServingOptions>().ArtifactFolder,
+            new ArtifactCacheOptions { MaxBytes = options.MaxBytes, Parallelism = options.Parallelism },
+            services.GetRequiredService<ServingMetrics>(),
+            services.GetRequiredService<TimeProvider>());
     }
 
     private static ServingOptions ToServingOptions(GatewayOptions options)

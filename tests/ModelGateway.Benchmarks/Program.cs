@@ -7,6 +7,8 @@ return args switch
     ["floor", ..] => await FloorBenchmark.RunAsync(args[1..]),
     ["swaps", ..] => await SwapBenchmark.RunAsync(args[1..]),
     ["soak", ..] => await SoakBenchmark.RunAsync(args[1..]),
+    ["fetch", ..] => await FetchBenchmark.RunAsync(args[1..]),
+    ["fetch-child", string kind, string endpoint] => await FetchBenchmark.RunChildAsync(kind, endpoint),
     ["start", ..] => await StartBenchmark.RunAsync(),
     _ => Usage(),
 };
@@ -18,6 +20,7 @@ static int Usage()
           floor [rounds]       tiny models, JSON, 16 connections, against a bare Kestrel endpoint with the same bodies (needs wrk)
           swaps [count]        new versions of a model under constant load: failed requests, sessions left
           soak [requests]      varying shapes for a million requests: resident memory along the way (needs wrk)
+          fetch [rounds [MiB]] a large model from S3 against the SDK's own ranges: speed, memory (needs what tests/run.sh installs)
           start                from process start to the first right answer; 100 models of 1 MB: time to ready, threads
         """);
     return 1;
