@@ -9,6 +9,7 @@ return args switch
     ["soak", ..] => await SoakBenchmark.RunAsync(args[1..]),
     ["fetch", ..] => await FetchBenchmark.RunAsync(args[1..]),
     ["fetch-child", string kind, string endpoint] => await FetchBenchmark.RunChildAsync(kind, endpoint),
+    ["publish", ..] => await PublishBenchmark.RunAsync(args[1..]),
     ["start", ..] => await StartBenchmark.RunAsync(),
     _ => Usage(),
 };
@@ -21,6 +22,7 @@ static int Usage()
           swaps [count]        new versions of a model under constant load: failed requests, sessions left
           soak [requests]      varying shapes for a million requests: resident memory along the way (needs wrk)
           fetch [rounds [MiB]] a large model from S3 against the SDK's own ranges: speed, memory (needs what tests/run.sh installs)
+          publish [rounds]     from the upload of a new version to S3 until its first answer (needs what tests/run.sh installs)
           start                from process start to the first right answer; 100 models of 1 MB: time to ready, threads
         """);
     return 1;
