@@ -43,6 +43,12 @@ internal sealed class S3ObjectStore(S3Location location, S3Connection connection
         while (true)
         {
             ListObjectsV2Response page = await AskAsync((client, token) => client.ListObjectsV2Async(request, token), null, cancellationToken);
+            if (string.IsNullOrEmpty(page.Name))
+            {
+                // The SDK takes any XML for a listing without objects, and then all models would be gone.
+                throw S3Failures.NoListing(location);
+            }
+
             AddTo(objects, page);
             if (page.IsTruncated is not true)
             {

@@ -54,7 +54,7 @@ internal sealed class ScriptedServer : IAsyncDisposable
     /// <summary>A listing of one page.</summary>
     public static byte[] Listing(params string[] keys) => Xml(
         200,
-        $"<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>"
+        $"<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>bucket</Name><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>"
             + string.Concat(keys.Select(key => $"<Contents><Key>{key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>&quot;tag&quot;</ETag><Size>4</Size></Contents>"))
             + "</ListBucketResult>");
 
@@ -73,7 +73,7 @@ internal sealed class ScriptedServer : IAsyncDisposable
                 _ = ServeAsync(await _listener.AcceptTcpClientAsync());
             }
         }
-        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        catch (Exception exception) when (exception is SocketException or InvalidOperationException)
         {
             // Stopped.
         }
