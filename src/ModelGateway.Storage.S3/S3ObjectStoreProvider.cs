@@ -37,7 +37,7 @@ public sealed class S3ObjectStoreProvider : IObjectStoreProvider
         List<string> faults = [];
         S3StorageOptions options = StoreSettings.Bind<S3StorageOptions>(context.Settings, Name, faults);
         return S3Location.TryParse(location, faults, out S3Location? parsed)
-            ? new S3ObjectStore(parsed, new S3Connection(parsed, options, context.Traffic, _connections), options.RequesterPays, context.Traffic)
+            ? new S3ObjectStore(parsed, new S3Connection(parsed, options, context.Traffic, _connections), options.RequesterPays, context.Traffic, context.Time)
             : throw new ArgumentException(string.Join(' ', faults), nameof(location));
     }
 

@@ -14,11 +14,15 @@ internal sealed class ScriptedServer : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly Func<ScriptedRequest, byte[]> _answer;
+    private readonly bool _holds;
     private readonly Task _accepting;
 
-    public ScriptedServer(Func<ScriptedRequest, byte[]> answer)
+    /// <param name="answer">The bytes of the answer.</param>
+    /// <param name="holds">Leave the connection open after them: more may come, for all that the other side knows.</param>
+    public ScriptedServer(Func<ScriptedRequest, byte[]> answer, bool holds = false)
     {
         _answer = answer;
+        _holds = holds;
         _listener.Start();
         Port = ((IPEndPoint)_listener.LocalEndpoint).Port;
         _accepting = AcceptAsync();
@@ -90,6 +94,7 @@ internal sealed class ScriptedServer : IAsyncDisposable
                 {
                     Requests.Enqueue(request);
                     await stream.WriteAsync(_answer(request));
+                    _ = _holds ? await stream.ReadAsync(new byte[1]) : 0;
                 }
             }
             catch (IOException)
