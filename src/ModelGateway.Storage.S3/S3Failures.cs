@@ -58,7 +58,11 @@ internal static class S3Failures
             "PermanentRedirect" or "MovedPermanently" or "AuthorizationHeaderMalformed" or "IllegalLocationConstraintException" => WrongRegion(answer, location),
             _ when code.StartsWith("KMS.", StringComparison.Ordinal) || answer.Message.Contains("kms:", StringComparison.OrdinalIgnoreCase) =>
                 $"the key of its encryption may not be used ({code}: {Shorten(answer.Message)}); allow kms:Decrypt on that key.",
-            _ when answer.StatusCode is HttpStatusCode.MovedPermanently || RegionOf(answer) is not null && answer.StatusCode is HttpStatusCode.BadRequest => WrongRegion(answer, location),
+
+            // What S3 answers to HEAD, without words, for both.
+            "BadRequest" when RegionOf(answer) is { } region =>
+                $"the store refuses the request (400): the session token has expired, or Gateway:S3:Region is not '{region}', where the bucket '{location.Bucket}' is.",
+            _ when answer.StatusCode is HttpStatusCode.MovedPermanently => WrongRegion(answer, location),
             _ when answer.StatusCode is HttpStatusCode.Forbidden or HttpStatusCode.Unauthorized => Refused(answer, location, key),
             _ => $"the store answers {(int)answer.StatusCode} {code}: {Shorten(answer.Message)}",
         };
@@ -91,10 +95,10 @@ internal static class S3Failures
     }
 
     // Every other service that is asked on the way gives credentials.
-    private static string ExplainOther(Exception exception) => Find<AmazonServiceException>(exception) is { } refusal
-            ? $"no credentials are given ({refusal.ErrorCode}: {Shorten(refusal.Message)}); check the role, its trust policy and Gateway:S3:Profile."
-        : Find<XmlException>(exception) is not null
+    private static string ExplainOther(Exception exception) => Find<XmlException>(exception) is not null || Find<AmazonUnmarshallingException>(exception) is not null
             ? "the answer is not one of S3; check Gateway:S3:Endpoint, and proxies on the way."
+        : Find<AmazonServiceException>(exception) is { } refusal
+            ? $"no credentials are given ({refusal.ErrorCode}: {Shorten(refusal.Message)}); check the role, its trust policy and Gateway:S3:Profile."
         : Find<HttpRequestException>(exception) is not null || Find<IOException>(exception) is not null || exception is TimeoutException or SocketException
             ? $"the store cannot be reached: {Shorten(RangeReader.Describe(exception))}; check Gateway:S3:Endpoint and Gateway:S3:Region, and the network."
         : $"{Shorten(exception.Message)}; check the credentials and Gateway:S3.";
