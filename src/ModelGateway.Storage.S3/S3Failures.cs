@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Xml;
 using Amazon.Runtime;
 using Amazon.Runtime.Internal;
 using Amazon.S3;
@@ -16,7 +17,8 @@ internal static class S3Failures
     /// <summary>Whether it is a failure of the store or of the way there, and not a mistake in the program.</summary>
     public static bool AreOfTheSdk(Exception exception) =>
         exception is AmazonServiceException or AmazonClientException or HttpRequestException or IOException or TimeoutException
-            or InvalidOperationException or WebException or SocketException or UnauthorizedAccessException or FormatException;
+            or InvalidOperationException or WebException or SocketException or UnauthorizedAccessException
+            or FormatException or ArgumentException or XmlException;
 
     public static IOException NoCredentials(S3Location location, string? profile, Exception exception) => new(
         string.IsNullOrEmpty(profile)
@@ -56,11 +58,19 @@ internal static class S3Failures
             "PermanentRedirect" or "MovedPermanently" or "AuthorizationHeaderMalformed" or "IllegalLocationConstraintException" => WrongRegion(answer, location),
             _ when code.StartsWith("KMS.", StringComparison.Ordinal) || answer.Message.Contains("kms:", StringComparison.OrdinalIgnoreCase) =>
                 $"the key of its encryption may not be used ({code}: {Shorten(answer.Message)}); allow kms:Decrypt on that key.",
-            _ when answer.StatusCode is HttpStatusCode.MovedPermanently || RegionOf(answer) is not null && answer.StatusCode is HttpStatusCode.BadRequest => WrongRegion(answer, location),
+
+            // What S3 answers to HEAD, without words, for both.
+            "BadRequest" when RegionOf(answer) is { } region =>
+                $"the store refuses the request (400): the session token has expired, or Gateway:S3:Region is not '{region}', where the bucket '{location.Bucket}' is.",
+            _ when answer.StatusCode is HttpStatusCode.MovedPermanently => WrongRegion(answer, location),
             _ when answer.StatusCode is HttpStatusCode.Forbidden or HttpStatusCode.Unauthorized => Refused(answer, location, key),
             _ => $"the store answers {(int)answer.StatusCode} {code}: {Shorten(answer.Message)}",
         };
     }
+
+    /// <summary>An answer that is no error and no answer of S3 either: something else answers there.</summary>
+    public static IOException NoListing(S3Location location) =>
+        new($"'{location}' cannot be listed: the answer is not a listing of S3; check Gateway:S3:Endpoint, and proxies on the way.");
 
     private static string Refused(AmazonS3Exception answer, S3Location location, string? key)
     {
@@ -84,25 +94,24 @@ internal static class S3Failures
         return string.IsNullOrEmpty(region) ? null : Shorten(region);
     }
 
-    private static string ExplainOther(Exception exception) => exception switch
-    {
-        // Every other service that is asked on the way gives credentials.
-        AmazonServiceException answer => $"no credentials are given ({answer.ErrorCode}: {Shorten(answer.Message)}); check the role's trust policy and Gateway:S3:Profile.",
-        AmazonClientException or InvalidOperationException when !IsOfTheNetwork(exception) => $"{Shorten(exception.Message)}; check the credentials and Gateway:S3.",
-        _ => $"the store cannot be reached: {Shorten(RangeReader.Describe(exception))}; check Gateway:S3:Endpoint and Gateway:S3:Region, and the network.",
-    };
+    // Every other service that is asked on the way gives credentials.
+    private static string ExplainOther(Exception exception) => Find<XmlException>(exception) is not null || Find<AmazonUnmarshallingException>(exception) is not null
+            ? "the answer is not one of S3; check Gateway:S3:Endpoint, and proxies on the way."
+        : Find<AmazonServiceException>(exception) is { } refusal
+            ? $"no credentials are given ({refusal.ErrorCode}: {Shorten(refusal.Message)}); check the role, its trust policy and Gateway:S3:Profile."
+        : Find<HttpRequestException>(exception) is not null || Find<IOException>(exception) is not null || exception is TimeoutException or SocketException
+            ? $"the store cannot be reached: {Shorten(RangeReader.Describe(exception))}; check Gateway:S3:Endpoint and Gateway:S3:Region, and the network."
+        : $"{Shorten(exception.Message)}; check the credentials and Gateway:S3.";
 
-    private static bool IsOfTheNetwork(Exception exception)
+    private static TException? Find<TException>(Exception? exception)
+        where TException : Exception
     {
-        for (Exception? inner = exception; inner is not null; inner = inner.InnerException)
+        while (exception is not (null or TException))
         {
-            if (inner is HttpRequestException or IOException or SocketException)
-            {
-                return true;
-            }
+            exception = exception.InnerException;
         }
 
-        return false;
+        return exception as TException;
     }
 
     private static string RequestId(AmazonS3Exception answer) => string.IsNullOrEmpty(answer.RequestId) ? "" : $" (request {Shorten(answer.RequestId)})";

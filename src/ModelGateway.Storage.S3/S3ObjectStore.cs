@@ -12,7 +12,7 @@ namespace ModelGateway.Storage.S3;
 /// The objects below a prefix of a bucket. Safe for any thread. S3 has no cheap marker of change: a listing costs one request a
 /// thousand objects. A GET sends one state of an object even where it is replaced meanwhile, and names it by its ETag.
 /// </summary>
-internal sealed class S3ObjectStore(S3Location location, S3Connection connection, bool requesterPays, StoreTraffic traffic) : IObjectStore
+internal sealed class S3ObjectStore(S3Location location, S3Connection connection, bool requesterPays, StoreTraffic traffic, TimeProvider time) : IObjectStore
 {
     private const int PageSize = 1000;
 
@@ -43,6 +43,12 @@ internal sealed class S3ObjectStore(S3Location location, S3Connection connection
         while (true)
         {
             ListObjectsV2Response page = await AskAsync((client, token) => client.ListObjectsV2Async(request, token), null, cancellationToken);
+            if (string.IsNullOrEmpty(page.Name))
+            {
+                // The SDK takes any XML for a listing without objects, and then all models would be gone.
+                throw S3Failures.NoListing(location);
+            }
+
             AddTo(objects, page);
             if (page.IsTruncated is not true)
             {
@@ -95,7 +101,8 @@ internal sealed class S3ObjectStore(S3Location location, S3Connection connection
         };
         using GetObjectResponse response = await AskAsync((client, token) => client.GetObjectAsync(request, token), source.Key, cancellationToken);
         Check(response, source, offset, count);
-        using CancellationTokenSource stall = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var stall = new CancellationTokenSource(RangeReader.StallTimeout, time);
+        await using CancellationTokenRegistration cancellation = cancellationToken.Register(stall.Cancel);
         try
         {
             await RangeReader.CopyContentAsync(response.ResponseStream, source, count, isWhole: count == source.Size, destination, traffic, stall);
@@ -103,6 +110,10 @@ internal sealed class S3ObjectStore(S3Location location, S3Connection connection
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             throw new IOException($"'{source.Key}': nothing arrived for {RangeReader.StallTimeout.TotalSeconds} seconds.");
+        }
+        catch (OperationCanceledException)
+        {
+            throw new OperationCanceledException(cancellationToken);
         }
     }
 
@@ -142,11 +153,11 @@ internal sealed class S3ObjectStore(S3Location location, S3Connection connection
     {
         cancellationToken.ThrowIfCancellationRequested();
         AmazonS3Client client = await connection.GetClientAsync(cancellationToken);
-        using CancellationTokenSource patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        patience.CancelAfter(AnswerTimeout);
+        using var late = new CancellationTokenSource(AnswerTimeout, time);
+        using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
         try
         {
-            return await ask(client, patience.Token);
+            return await ask(client, end.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.Extensions.Time.Testing;
 using ModelGateway.Serving.Repository;
 using ModelGateway.TestKit.Repository;
 using Xunit;
@@ -45,7 +46,7 @@ public sealed class S3FailureTests
     [Theory]
     [InlineData(403, "s3:GetObject")]
     [InlineData(301, "'eu-west-1'; set Gateway:S3:Region")]
-    [InlineData(400, "'eu-west-1'; set Gateway:S3:Region")]
+    [InlineData(400, "Gateway:S3:Region is not 'eu-west-1'")]
     public async Task FindAsync_RefusedWithoutWords_SaysWhatToChange(int status, string expected)
     {
         await using var server = new ScriptedServer(_ => Answer(status, [], null, status == 403 ? [] : [("x-amz-bucket-region", "eu-west-1")]));
@@ -83,15 +84,75 @@ public sealed class S3FailureTests
     }
 
     [Theory]
-    [InlineData("<html>proxy</html>")]
-    [InlineData("<ListBucketResult><Contents>")]
-    public async Task ListAsync_AnswerIsNoListing_IsAnIOExceptionOrEmpty(string body)
+    [InlineData("<html>Sign in</html>")]
+    [InlineData("<ListBucketResult><Name>bucket</Name><Contents>")]
+    [InlineData("no XML")]
+    public async Task ListAsync_AnswerIsNoListing_IsNotTakenForAnEmptyOne(string body)
     {
         await using var server = new ScriptedServer(_ => Xml(200, body));
 
-        Exception? wrong = await Record.ExceptionAsync(() => Open(server).ListAsync(null, CancellationToken.None));
+        AssertSays("Gateway:S3:Endpoint", await Assert.ThrowsAnyAsync<IOException>(() => Open(server).ListAsync(null, CancellationToken.None)));
+    }
 
-        Assert.IsAssignableFrom<IOException>(wrong);
+    [Fact]
+    public async Task ListAsync_NoAnswer_IsGivenUp()
+    {
+        var time = new FakeTimeProvider();
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var server = new ScriptedServer(
+            _ =>
+            {
+                asked.TrySetResult();
+                return [];
+            },
+            holds: true);
+
+        Task<ObjectListing?> listing = Open(server, time).ListAsync(null, CancellationToken.None);
+        await asked.Task;
+        time.Advance(TimeSpan.FromSeconds(31));
+
+        AssertSays("no answer within 30 seconds", await Assert.ThrowsAnyAsync<IOException>(() => listing));
+    }
+
+    [Fact]
+    public async Task CopyToAsync_BodyThatStops_IsGivenUpWithARightPrefix()
+    {
+        var time = new FakeTimeProvider();
+        await using var server = new ScriptedServer(_ => Answer(206, "ab"u8, 4, ("Content-Range", "bytes 0-3/4")), holds: true);
+        using var destination = new AwaitedStream();
+
+        Task copy = Open(server, time).CopyToAsync(Listed, destination, CancellationToken.None);
+        await destination.Written;
+        IOException stopped = await WithTimePassing(time, copy);
+
+        Assert.Contains("nothing arrived for 30 seconds", stopped.Message, StringComparison.Ordinal);
+        Assert.Equal("ab"u8.ToArray(), destination.ToArray());
+    }
+
+    [Fact]
+    public async Task CopyToAsync_CancelledInMidBody_Stops()
+    {
+        await using var server = new ScriptedServer(_ => Answer(206, "ab"u8, 4, ("Content-Range", "bytes 0-3/4")), holds: true);
+        using var destination = new AwaitedStream();
+        using var cancellation = new CancellationTokenSource();
+
+        Task copy = Open(server).CopyToAsync(Listed, destination, cancellation.Token);
+        await destination.Written;
+        await cancellation.CancelAsync();
+
+        Assert.Equal(cancellation.Token, (await Assert.ThrowsAnyAsync<OperationCanceledException>(() => copy)).CancellationToken);
+    }
+
+    // The clock of the stall starts anew after each write, at a moment that nobody sees from outside.
+    private static async Task<IOException> WithTimePassing(FakeTimeProvider time, Task copy)
+    {
+        while (!copy.IsCompleted)
+        {
+            time.Advance(TimeSpan.FromSeconds(31));
+            await Task.Yield();
+        }
+
+        return await Assert.ThrowsAnyAsync<IOException>(() => copy);
     }
 
     private static void AssertSays(string expected, IOException failure)
@@ -104,6 +165,25 @@ public sealed class S3FailureTests
 
     private static IObjectStore Open(ScriptedServer server) => Open(server.Address);
 
-    private static IObjectStore Open(string endpoint) =>
-        new StoreHarness(("Endpoint", endpoint), ("AccessKeyId", "AKIATEST"), ("SecretAccessKey", "very-secret")).Open(new S3ObjectStoreProvider(), "s3://bucket/models");
+    private static IObjectStore Open(string endpoint) => Harness(endpoint).Open(new S3ObjectStoreProvider(), "s3://bucket/models");
+
+    private static IObjectStore Open(ScriptedServer server, TimeProvider time) =>
+        new S3ObjectStoreProvider().Open(new Uri("s3://bucket/models"), Harness(server.Address).Context with { Time = time });
+
+    private static StoreHarness Harness(string endpoint) => new(("Endpoint", endpoint), ("AccessKeyId", "AKIATEST"), ("SecretAccessKey", "very-secret"));
+
+    /// <summary>Tells when something was written to it.</summary>
+    private sealed class AwaitedStream : MemoryStream
+    {
+        private readonly TaskCompletionSource _written = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Written => _written.Task;
+
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            Write(buffer.ToArray(), 0, buffer.Length);
+            _written.TrySetResult();
+            return ValueTask.CompletedTask;
+        }
+    }
 }

@@ -97,7 +97,7 @@ public sealed class S3RequestTests
 
     [Theory]
     [InlineData(null, "bucket.s3.eu-west-1.amazonaws.com", "/")]
-    [InlineData("true", "s3.eu-west-1.amazonaws.com", "/bucket")]
+    [InlineData("true", "s3.eu-west-1.amazonaws.com", "/bucket/")]
     public async Task ListAsync_Aws_AsksTheBucketsHostUnlessPathStyleIsForced(string? pathStyle, string host, string path)
     {
         await using var server = new ScriptedServer(_ => Listing());
@@ -136,7 +136,7 @@ public sealed class S3RequestTests
     [Fact]
     public async Task ListAsync_PageThatDoesNotSayHowToGoOn_IsAnIOException()
     {
-        await using var server = new ScriptedServer(_ => Xml(200, "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"));
+        await using var server = new ScriptedServer(_ => Xml(200, "<ListBucketResult><Name>bucket</Name><IsTruncated>true</IsTruncated></ListBucketResult>"));
 
         await Assert.ThrowsAnyAsync<IOException>(() => Open(server, Keys).ListAsync(null, CancellationToken.None));
     }
@@ -226,16 +226,29 @@ public sealed class S3RequestTests
     }
 
     [Fact]
-    public async Task ListAsync_TemporaryRedirect_IsFollowedAndCounted()
+    public async Task ListAsync_RedirectToAnotherRegion_IsFollowedSignedAnewAndCounted()
     {
-        await using var second = new ScriptedServer(_ => Listing("models/iris/1/model.onnx"));
-        await using var first = new ScriptedServer(request => Answer(307, [], null, ("Location", $"{second.Address}{request.Target}")));
-        var harness = new StoreHarness([("Endpoint", first.Address), .. Keys]);
+        await using var server = new ScriptedServer(request => request.Headers["Host"].Contains("eu-west-1", StringComparison.Ordinal)
+            ? Answer(307, [], null, ("Location", $"https://bucket.s3.eu-central-1.amazonaws.com{request.Target}"))
+            : Listing("models/iris/1/model.onnx"));
+        var harness = new StoreHarness([.. Keys, ("Region", "eu-west-1")]);
 
-        ObjectListing listing = (await harness.Open(new S3ObjectStoreProvider(), "s3://bucket/models").ListAsync(null, CancellationToken.None))!;
+        ObjectListing listing = (await harness.Open(new S3ObjectStoreProvider(() => new ToScript(server.Port)), "s3://bucket/models").ListAsync(null, CancellationToken.None))!;
 
         Assert.Single(listing.Objects);
-        Assert.Equal(2, (await harness.RequestsAsync())["list success"]);
+        Assert.Equal(2, server.Requests.Select(request => request.Headers["Authorization"]).Distinct().Count());
+        Assert.Equal(new Dictionary<string, int> { ["list success"] = 2 }, await harness.RequestsAsync());
+    }
+
+    [Fact]
+    public async Task ListAsync_RedirectAwayFromS3_IsNotFollowed()
+    {
+        await using var other = new ScriptedServer(_ => Listing("models/iris/1/model.onnx"));
+        await using var server = new ScriptedServer(request => Answer(307, [], null, ("Location", $"{other.Address}{request.Target}")));
+
+        await Assert.ThrowsAnyAsync<IOException>(() => Open(server, Keys).ListAsync(null, CancellationToken.None));
+
+        Assert.Empty(other.Requests);
     }
 
     [Fact]
@@ -267,7 +280,7 @@ public sealed class S3RequestTests
     /// <summary>Sends what is meant for AWS to the script, which sees the host that was asked for.</summary>
     private sealed class ToScript(int port) : HttpMessageHandler
     {
-        private readonly HttpMessageInvoker _inner = new(new SocketsHttpHandler());
+        private readonly HttpMessageInvoker _inner = new(new SocketsHttpHandler { AllowAutoRedirect = false });
 
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {

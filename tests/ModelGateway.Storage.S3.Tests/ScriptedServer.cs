@@ -14,11 +14,15 @@ internal sealed class ScriptedServer : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly Func<ScriptedRequest, byte[]> _answer;
+    private readonly bool _holds;
     private readonly Task _accepting;
 
-    public ScriptedServer(Func<ScriptedRequest, byte[]> answer)
+    /// <param name="answer">The bytes of the answer.</param>
+    /// <param name="holds">Leave the connection open after them: more may come, for all that the other side knows.</param>
+    public ScriptedServer(Func<ScriptedRequest, byte[]> answer, bool holds = false)
     {
         _answer = answer;
+        _holds = holds;
         _listener.Start();
         Port = ((IPEndPoint)_listener.LocalEndpoint).Port;
         _accepting = AcceptAsync();
@@ -54,7 +58,7 @@ internal sealed class ScriptedServer : IAsyncDisposable
     /// <summary>A listing of one page.</summary>
     public static byte[] Listing(params string[] keys) => Xml(
         200,
-        $"<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>"
+        $"<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>bucket</Name><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>"
             + string.Concat(keys.Select(key => $"<Contents><Key>{key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>&quot;tag&quot;</ETag><Size>4</Size></Contents>"))
             + "</ListBucketResult>");
 
@@ -73,7 +77,7 @@ internal sealed class ScriptedServer : IAsyncDisposable
                 _ = ServeAsync(await _listener.AcceptTcpClientAsync());
             }
         }
-        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        catch (Exception exception) when (exception is SocketException or InvalidOperationException)
         {
             // Stopped.
         }
@@ -90,6 +94,7 @@ internal sealed class ScriptedServer : IAsyncDisposable
                 {
                     Requests.Enqueue(request);
                     await stream.WriteAsync(_answer(request));
+                    _ = _holds ? await stream.ReadAsync(new byte[1]) : 0;
                 }
             }
             catch (IOException)
