@@ -21,6 +21,12 @@ public abstract class ObjectStoreContract
     /// <summary>Whether <see cref="WriteAsync"/> takes any text as a key, as buckets do.</summary>
     protected virtual bool HoldsAnyName => true;
 
+    /// <summary>
+    /// Whether a part of an object alone shows that it is another than the listed one. Where the tag is a digest that the store does not
+    /// know, only the whole does.
+    /// </summary>
+    protected virtual bool TellsChangedParts => true;
+
     [Fact]
     public async Task Location_OfAnyStore_IsNotEmpty()
     {
@@ -163,13 +169,17 @@ public abstract class ObjectStoreContract
     }
 
     [Fact]
-    public async Task CopyToAsync_ChangedDuringTheCopy_IsObjectChanged()
+    public async Task CopyToAsync_ChangedDuringTheCopy_IsObjectChangedOrTheListedBytes()
     {
-        await WriteAsync("iris/1/model.onnx", Content(3_000_000));
+        byte[] content = Content(3_000_000);
+        await WriteAsync("iris/1/model.onnx", content);
         StoredObject listed = Assert.Single(await ListAsync());
         using var destination = new HookedStream(() => WriteAsync("iris/1/model.onnx", Content(3_000_000, seed: 2)).GetAwaiter().GetResult());
 
-        await Assert.ThrowsAsync<ObjectChangedException>(() => Store.CopyToAsync(listed, destination, CancellationToken.None));
+        Exception? thrown = await Record.ExceptionAsync(() => Store.CopyToAsync(listed, destination, CancellationToken.None));
+
+        // A store whose objects are replaced whole goes on sending the one that it began with.
+        Assert.True(thrown is null ? content.AsSpan().SequenceEqual(destination.ToArray()) : thrown is ObjectChangedException, thrown?.ToString());
     }
 
     [Fact]
@@ -319,7 +329,7 @@ public abstract class ObjectStoreContract
     {
         await WriteAsync("iris/1/model.onnx", Content(100));
         StoredObject listed = Assert.Single(await ListAsync());
-        if (!Store.SupportsRanges)
+        if (!Store.SupportsRanges || !TellsChangedParts)
         {
             return;
         }
@@ -385,6 +395,9 @@ public abstract class ObjectStoreContract
                 _written = true;
                 atFirstWrite();
             }
+
+            // The overload for spans would come back here.
+            base.Write(buffer.ToArray(), 0, buffer.Length);
         }
     }
 }
