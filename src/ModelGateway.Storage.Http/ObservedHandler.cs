@@ -23,6 +23,8 @@ public sealed class ObservedHandler(StoreTraffic traffic, Func<HttpRequestMessag
     /// <inheritdoc/>
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
+        // Asked before it is sent: a handler below may follow redirects, and does that by changing the request.
+        string operation = operationOf(request);
         string outcome = "error";
         try
         {
@@ -32,14 +34,32 @@ public sealed class ObservedHandler(StoreTraffic traffic, Func<HttpRequestMessag
         }
         finally
         {
-            traffic.Count(operationOf(request), outcome);
+            traffic.Count(operation, outcome);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        // Some SDKs fetch their tokens so.
+        string operation = operationOf(request);
+        string outcome = "error";
+        try
+        {
+            HttpResponseMessage response = base.Send(request, cancellationToken);
+            outcome = OutcomeOf(response.StatusCode);
+            return response;
+        }
+        finally
+        {
+            traffic.Count(operation, outcome);
         }
     }
 
     private static string OutcomeOf(HttpStatusCode status) => status switch
     {
         HttpStatusCode.NotModified => "unchanged",
-        HttpStatusCode.NotFound => "not_found",
+        HttpStatusCode.NotFound or HttpStatusCode.Gone => "not_found",
         HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => "refused",
         HttpStatusCode.Conflict or HttpStatusCode.PreconditionFailed or HttpStatusCode.RequestedRangeNotSatisfiable => "changed",
         < HttpStatusCode.BadRequest => "success",
