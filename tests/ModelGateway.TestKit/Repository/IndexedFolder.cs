@@ -10,12 +10,14 @@ namespace ModelGateway.TestKit.Repository;
 public sealed class IndexedFolder : IDisposable
 {
     // Staging lies beside the folder: on the same disk, so that a rename is atomic, but out of sight.
-    private readonly string _base = Directory.CreateTempSubdirectory("indexed-").FullName;
+    private readonly string _base;
     private readonly string _staging;
     private DateTime _lastWrite = DateTime.UtcNow;
 
-    public IndexedFolder()
+    /// <param name="parent">The folder below which it lies, for example that of a web server; null for the one for temporary files.</param>
+    public IndexedFolder(string? parent = null)
     {
+        _base = Directory.CreateDirectory(Path.Combine(parent ?? Path.GetTempPath(), $"indexed-{Guid.NewGuid():n}")).FullName;
         Root = Directory.CreateDirectory(Path.Combine(_base, "root")).FullName;
         _staging = Path.Combine(_base, "staging");
     }
