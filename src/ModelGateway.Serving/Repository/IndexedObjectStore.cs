@@ -25,8 +25,18 @@ public sealed class IndexedObjectStore(IObjectStore inner) : IObjectStore
     // Null until an index was read, and after it went.
     private volatile IndexContent? _last;
 
-    // The store was seen without an index: its listing will show when one comes.
-    private volatile bool _isPlain;
+    private volatile Layout _layout;
+
+    private enum Layout
+    {
+        // Not looked at yet.
+        Unknown,
+
+        Indexed,
+
+        // Seen without an index: the listing will show when one comes.
+        Plain,
+    }
 
     /// <inheritdoc/>
     public string Location => inner.Location;
@@ -37,10 +47,11 @@ public sealed class IndexedObjectStore(IObjectStore inner) : IObjectStore
     /// <inheritdoc/>
     public async Task<ObjectListing?> ListAsync(string? unlessMarker, CancellationToken cancellationToken)
     {
-        if (!_isPlain)
+        if (_layout != Layout.Plain)
         {
-            if (await inner.FindAsync(RepositoryIndex.FileName, cancellationToken) is { } index)
+            if (await LookAsync(cancellationToken) is { } index)
             {
+                _layout = Layout.Indexed;
                 return await ReadAsync(index, unlessMarker, cancellationToken);
             }
 
@@ -54,19 +65,19 @@ public sealed class IndexedObjectStore(IObjectStore inner) : IObjectStore
             if (item.Key == RepositoryIndex.FileName)
             {
                 // Believed from now on, even where this first reading fails: its publisher will put it right.
-                _isPlain = false;
+                _layout = Layout.Indexed;
                 return await ReadAsync(item, unlessMarker, cancellationToken);
             }
         }
 
-        _isPlain = true;
+        _layout = Layout.Plain;
         return listing;
     }
 
     /// <summary>The index's entry where the repository has an index, which takes no request; else what the store finds.</summary>
     public async Task<StoredObject?> FindAsync(string key, CancellationToken cancellationToken)
     {
-        if (_last is null && !_isPlain)
+        if (_last is null && _layout != Layout.Plain)
         {
             await ListAsync(null, cancellationToken);
         }
@@ -83,6 +94,19 @@ public sealed class IndexedObjectStore(IObjectStore inner) : IObjectStore
 
     // Told from the object alone: it may come from a listing that an earlier process kept. No store makes SHA-256 its tag.
     private static bool IsIndexed(StoredObject source) => source.Checksum is { Algorithm: ChecksumAlgorithm.Sha256 } checksum && checksum.Hex == source.Tag;
+
+    private async Task<StoredObject?> LookAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await inner.FindAsync(RepositoryIndex.FileName, cancellationToken);
+        }
+        catch (IOException) when (_layout == Layout.Unknown)
+        {
+            // S3 refuses to say that an object is not there to whom it lets list one prefix alone. The listing tells it, or fails too.
+            return null;
+        }
+    }
 
     private async Task<ObjectListing?> ReadAsync(StoredObject index, string? unlessMarker, CancellationToken cancellationToken)
     {

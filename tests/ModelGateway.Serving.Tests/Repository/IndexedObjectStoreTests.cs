@@ -164,6 +164,43 @@ public sealed class IndexedObjectStoreTests : ObjectStoreContract, IDisposable
         Assert.Equal([("head success", 1)], await RequestsAsync());
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task ListAsync_StoreDoesNotSayWhatIsNotThere_IsAsItsListingShows(bool isIndexed)
+    {
+        _folder.WriteWithoutIndex("iris/1/model.onnx", Content(10));
+        if (isIndexed)
+        {
+            _folder.WriteIndex();
+        }
+
+        var hooked = new HookedObjectStore(new FileObjectStore(_folder.Root)) { OnFind = (_, _) => throw new IOException("403") };
+        var store = new IndexedObjectStore(hooked);
+
+        ObjectListing listing = (await store.ListAsync(null, CancellationToken.None))!;
+
+        Assert.Equal("iris/1/model.onnx", Assert.Single(listing.Objects).Key);
+        Assert.Equal(isIndexed, listing.Marker is not null);
+    }
+
+    [Fact]
+    public async Task ListAsync_StoreAwayAfterTheIndexWasRead_IsAnIOExceptionAndNothingElseIsAsked()
+    {
+        _folder.Write("iris/1/model.onnx", Content(10));
+        var hooked = new HookedObjectStore(new FileObjectStore(_folder.Root));
+        var store = new IndexedObjectStore(hooked);
+        string? marker = (await store.ListAsync(null, CancellationToken.None))!.Marker;
+        hooked.OnFind = (_, _) => throw new IOException("away");
+        hooked.OnList = _ => throw new InvalidOperationException("listed");
+
+        await Assert.ThrowsAsync<IOException>(() => store.ListAsync(marker, CancellationToken.None));
+        await Assert.ThrowsAsync<IOException>(() => store.ListAsync(null, CancellationToken.None));
+
+        hooked.OnFind = (_, _) => Task.CompletedTask;
+        Assert.Null(await store.ListAsync(marker, CancellationToken.None));
+    }
+
     [Fact]
     public async Task FindAsync_Indexed_IsTheEntryWithoutARequest()
     {

@@ -12,7 +12,7 @@ public sealed class IndexedFolder : IDisposable
     // Staging lies beside the folder: on the same disk, so that a rename is atomic, but out of sight.
     private readonly string _base;
     private readonly string _staging;
-    private DateTime _lastWrite = DateTime.UtcNow;
+    private DateTime _lastWrite;
 
     /// <param name="parent">The folder below which it lies, for example that of a web server; null for the one for temporary files.</param>
     public IndexedFolder(string? parent = null)
@@ -49,7 +49,8 @@ public sealed class IndexedFolder : IDisposable
         File.WriteAllBytes(_staging, content);
 
         // Two writes within one tick of the file system's clock (milliseconds) would get the same time.
-        _lastWrite = _lastWrite.AddMilliseconds(100);
+        DateTime earliest = _lastWrite.AddMilliseconds(100);
+        _lastWrite = DateTime.UtcNow > earliest ? DateTime.UtcNow : earliest;
         File.SetLastWriteTimeUtc(_staging, _lastWrite);
         Directory.CreateDirectory(Path.GetDirectoryName(PathOf(key))!);
         File.Move(_staging, PathOf(key), overwrite: true);
@@ -63,8 +64,8 @@ public sealed class IndexedFolder : IDisposable
         WriteWithoutIndex(RepositoryIndex.FileName, index.ToArray());
     }
 
-    /// <summary>Lets the index have lain there for an hour.</summary>
-    public void AgeIndex() => File.SetLastWriteTimeUtc(IndexFile, DateTime.UtcNow.AddHours(-1));
+    /// <summary>Lets the index have been written that long ago, or in times to come.</summary>
+    public void SetIndexAge(TimeSpan age) => File.SetLastWriteTimeUtc(IndexFile, DateTime.UtcNow - age);
 
     public void Dispose() => Directory.Delete(_base, recursive: true);
 
