@@ -11,18 +11,23 @@ public sealed class ObservedHandler(StoreTraffic traffic, Func<HttpRequestMessag
 {
     /// <summary>
     /// Connections to a store: as many as downloads ask for, renewed now and then so that a changed address is noticed, and given up
-    /// early where nobody answers.
+    /// early where nobody answers. They follow no redirects: those would go uncounted, and credentials perhaps with them; who expects
+    /// some follows them itself.
     /// </summary>
     public static SocketsHttpHandler CreateConnections() => new()
     {
         PooledConnectionLifetime = TimeSpan.FromMinutes(5),
         ConnectTimeout = TimeSpan.FromSeconds(10),
         AutomaticDecompression = DecompressionMethods.None,
+        AllowAutoRedirect = false,
+        UseCookies = false,
     };
 
     /// <inheritdoc/>
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
+        // Asked before it is sent: a handler below may follow redirects, and does that by changing the request.
+        string operation = operationOf(request);
         string outcome = "error";
         try
         {
@@ -32,14 +37,32 @@ public sealed class ObservedHandler(StoreTraffic traffic, Func<HttpRequestMessag
         }
         finally
         {
-            traffic.Count(operationOf(request), outcome);
+            traffic.Count(operation, outcome);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        // Some SDKs fetch their tokens so.
+        string operation = operationOf(request);
+        string outcome = "error";
+        try
+        {
+            HttpResponseMessage response = base.Send(request, cancellationToken);
+            outcome = OutcomeOf(response.StatusCode);
+            return response;
+        }
+        finally
+        {
+            traffic.Count(operation, outcome);
         }
     }
 
     private static string OutcomeOf(HttpStatusCode status) => status switch
     {
         HttpStatusCode.NotModified => "unchanged",
-        HttpStatusCode.NotFound => "not_found",
+        HttpStatusCode.NotFound or HttpStatusCode.Gone => "not_found",
         HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => "refused",
         HttpStatusCode.Conflict or HttpStatusCode.PreconditionFailed or HttpStatusCode.RequestedRangeNotSatisfiable => "changed",
         < HttpStatusCode.BadRequest => "success",

@@ -28,70 +28,65 @@ public static class RangeReader
     /// <exception cref="ObjectChangedException">404, 410, 412 or 416, or another length than listed.</exception>
     /// <exception cref="RangesIgnoredException">A part was asked for, and the server began to send the whole.</exception>
     /// <exception cref="IOException">Anything else; the message names the status or the cause.</exception>
+    public static Task CopyAsync(
+        HttpClient client, HttpRequestMessage request, StoredObject source, long offset, long count, Stream destination, StoreTraffic traffic, CancellationToken cancellationToken) =>
+        CopyAsync(client, request, source, offset, count, destination, traffic, StallTimeout, cancellationToken);
+
+    /// <summary>The same for servers that take longer until the answer begins, because they fetch the object themselves.</summary>
     public static async Task CopyAsync(
-        HttpClient client, HttpRequestMessage request, StoredObject source, long offset, long count, Stream destination, StoreTraffic traffic, CancellationToken cancellationToken)
+        HttpClient client, HttpRequestMessage request, StoredObject source, long offset, long count, Stream destination, StoreTraffic traffic, TimeSpan firstByteTimeout, CancellationToken cancellationToken)
+    {
+        using var exchange = new PatientExchange($"'{source.Key}'", StallTimeout, time: null, cancellationToken) { FirstBytePatience = firstByteTimeout };
+        await CopyAsync(exchange, client, request, source, new Part(offset, count), destination, traffic, cancellationToken);
+    }
+
+    internal static async Task CopyAsync(
+        PatientExchange exchange, HttpClient client, HttpRequestMessage request, StoredObject source, Part part, Stream destination, StoreTraffic traffic, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        bool isWhole = offset == 0 && count == source.Size;
-        if (count == 0 && !isWhole)
+        bool isWhole = part.Offset == 0 && part.Count == source.Size;
+        if (part.Count == 0 && !isWhole)
         {
             return;
         }
 
         if (!isWhole)
         {
-            request.Headers.Range = new RangeHeaderValue(offset, offset + count - 1);
+            request.Headers.Range = new RangeHeaderValue(part.Offset, part.Last);
         }
 
-        using CancellationTokenSource stall = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        try
-        {
-            stall.CancelAfter(StallTimeout);
-            using HttpResponseMessage response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, stall.Token);
-            Check(response, source, offset, count, isWhole);
-            await using Stream content = await response.Content.ReadAsStreamAsync(stall.Token);
-            await CopyContentAsync(content, source, count, isWhole, destination, traffic, stall);
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new IOException($"'{source.Key}': nothing arrived for {StallTimeout.TotalSeconds} seconds.");
-        }
-        catch (HttpRequestException exception)
-        {
-            throw new IOException($"'{source.Key}' cannot be read: {Describe(exception)}", exception);
-        }
+        using HttpResponseMessage response = await exchange.SendAsync(client, request);
+        Check(response, source, part, isWhole);
+        await using Stream content = await response.Content.ReadAsStreamAsync(cancellationToken);
+        await CopyContentAsync(exchange, content, source, part.Count, isWhole, destination, traffic);
     }
 
     /// <summary>The innermost message says what happened; the outer ones only that something did.</summary>
     public static string Describe(Exception exception) => exception.GetBaseException().Message;
 
-    private static void Check(HttpResponseMessage response, StoredObject source, long offset, long count, bool isWhole)
+    private static void Check(HttpResponseMessage response, StoredObject source, Part part, bool isWhole)
     {
         switch (response.StatusCode)
         {
             case HttpStatusCode.PartialContent when !isWhole:
                 ContentRangeHeaderValue? range = response.Content.Headers.ContentRange;
-                if (range is null || range.From != offset || range.To != offset + count - 1)
+                if (range is null || range.From != part.Offset || range.To != part.Last)
                 {
                     throw new IOException($"'{source.Key}': the server sent another range than it was asked for.");
                 }
 
-                if (range.Length is { } length && length != source.Size)
-                {
-                    throw new ObjectChangedException(source.Key);
-                }
+                CheckSize(range.Length, source);
 
                 break;
             case HttpStatusCode.OK when isWhole:
-                if (response.Content.Headers.ContentLength is { } size && size != source.Size)
-                {
-                    throw new ObjectChangedException(source.Key);
-                }
+                CheckSize(response.Content.Headers.ContentLength, source);
 
                 break;
             case HttpStatusCode.OK:
                 throw new RangesIgnoredException(source.Key);
-            case HttpStatusCode.NotFound or HttpStatusCode.Gone or HttpStatusCode.PreconditionFailed or HttpStatusCode.RequestedRangeNotSatisfiable:
+            case HttpStatusCode.NotFound or HttpStatusCode.Gone:
+                throw new ObjectChangedException(source.Key, "was listed, but is not there");
+            case HttpStatusCode.PreconditionFailed or HttpStatusCode.RequestedRangeNotSatisfiable:
                 throw new ObjectChangedException(source.Key);
             case HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden:
                 throw new IOException($"'{source.Key}' cannot be read: the store refuses it ({(int)response.StatusCode} {response.StatusCode}); check the credentials and their permissions.");
@@ -100,16 +95,27 @@ public static class RangeReader
         }
     }
 
-    /// <summary>Writes the content of an answer to the destination and sees to it that it is as long as was asked for; for stores whose SDK sends the request.</summary>
+    private static void CheckSize(long? size, StoredObject source)
+    {
+        if (size is not null && size != source.Size)
+        {
+            throw new ObjectChangedException(source.Key, $"has {size} bytes, not the {source.Size} that were listed");
+        }
+    }
+
+    /// <summary>
+    /// Writes the content of an answer to the destination and sees to it that it is as long as was asked for; for stores whose SDK sends the
+    /// request.
+    /// </summary>
+    /// <param name="exchange">Reads it.</param>
     /// <param name="content">The body.</param>
     /// <param name="source">As listed.</param>
     /// <param name="count">Bytes that were asked for.</param>
     /// <param name="isWhole">They are the whole object.</param>
     /// <param name="destination">What it throws passes through.</param>
     /// <param name="traffic">Counts the bytes.</param>
-    /// <param name="stall">Cancelled where nothing arrives for <see cref="StallTimeout"/>; linked to what ends the copy.</param>
     public static async Task CopyContentAsync(
-        Stream content, StoredObject source, long count, bool isWhole, Stream destination, StoreTraffic traffic, CancellationTokenSource stall)
+        PatientExchange exchange, Stream content, StoredObject source, long count, bool isWhole, Stream destination, StoreTraffic traffic)
     {
         byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
         try
@@ -118,8 +124,7 @@ public static class RangeReader
             while (true)
             {
                 // One byte more than is left, at the end: an object that goes on is another than the listed one.
-                stall.CancelAfter(StallTimeout);
-                int read = await ReadAsync(content, source, buffer.AsMemory(0, (int)Math.Min(left + 1, buffer.Length)), stall.Token);
+                int read = await exchange.ReadAsync(content, buffer.AsMemory(0, (int)Math.Min(left + 1, buffer.Length)));
                 if (read == 0)
                 {
                     break;
@@ -133,8 +138,7 @@ public static class RangeReader
                 left -= read;
                 traffic.AddBytes(read);
 
-                // The destination's own failures are its own: they are not dressed up as the store's, and do not count as a stall.
-                stall.CancelAfter(Timeout.InfiniteTimeSpan);
+                // The destination's own failures are its own: they are not dressed up as the store's.
                 await destination.WriteAsync(buffer.AsMemory(0, read), CancellationToken.None);
             }
 
@@ -149,15 +153,9 @@ public static class RangeReader
         }
     }
 
-    private static async ValueTask<int> ReadAsync(Stream content, StoredObject source, Memory<byte> buffer, CancellationToken cancellationToken)
+    /// <summary>Which bytes.</summary>
+    internal readonly record struct Part(long Offset, long Count)
     {
-        try
-        {
-            return await content.ReadAsync(buffer, cancellationToken);
-        }
-        catch (Exception exception) when (exception is HttpIOException or IOException)
-        {
-            throw new IOException($"'{source.Key}': the connection was cut: {Describe(exception)}", exception);
-        }
+        public long Last => Offset + Count - 1;
     }
 }

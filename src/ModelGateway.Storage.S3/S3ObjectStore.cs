@@ -101,20 +101,8 @@ internal sealed class S3ObjectStore(S3Location location, S3Connection connection
         };
         using GetObjectResponse response = await AskAsync((client, token) => client.GetObjectAsync(request, token), source.Key, cancellationToken);
         Check(response, source, offset, count);
-        using var stall = new CancellationTokenSource(RangeReader.StallTimeout, time);
-        await using CancellationTokenRegistration cancellation = cancellationToken.Register(stall.Cancel);
-        try
-        {
-            await RangeReader.CopyContentAsync(response.ResponseStream, source, count, isWhole: count == source.Size, destination, traffic, stall);
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new IOException($"'{source.Key}': nothing arrived for {RangeReader.StallTimeout.TotalSeconds} seconds.");
-        }
-        catch (OperationCanceledException)
-        {
-            throw new OperationCanceledException(cancellationToken);
-        }
+        using var exchange = new PatientExchange($"'{source.Key}'", RangeReader.StallTimeout, time, cancellationToken);
+        await RangeReader.CopyContentAsync(exchange, response.ResponseStream, source, count, isWhole: count == source.Size, destination, traffic);
     }
 
     // No range names no bytes. Of an empty object it is still to be seen that it is there and empty.

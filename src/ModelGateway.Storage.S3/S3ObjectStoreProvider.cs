@@ -11,7 +11,7 @@ public sealed class S3ObjectStoreProvider : IObjectStoreProvider
     private readonly Func<HttpMessageHandler> _connections;
 
     public S3ObjectStoreProvider()
-        : this(CreateConnections)
+        : this(ObservedHandler.CreateConnections)
     {
     }
 
@@ -39,14 +39,6 @@ public sealed class S3ObjectStoreProvider : IObjectStoreProvider
         return S3Location.TryParse(location, faults, out S3Location? parsed)
             ? new S3ObjectStore(parsed, new S3Connection(parsed, options, context.Traffic, _connections), options.RequesterPays, context.Traffic, context.Time)
             : throw new ArgumentException(string.Join(' ', faults), nameof(location));
-    }
-
-    // The SDK follows redirects itself: it signs again for the other host, and each request is counted.
-    private static SocketsHttpHandler CreateConnections()
-    {
-        SocketsHttpHandler connections = ObservedHandler.CreateConnections();
-        connections.AllowAutoRedirect = false;
-        return connections;
     }
 
     private static void FindFaults(S3StorageOptions options, List<string> faults)

@@ -15,8 +15,6 @@ public sealed class S3ObjectStoreContractTests(S3ServerFixture fixture) : Object
 
     protected override IObjectStore Unreachable => Open($"s3://not-there-{Guid.NewGuid():N}"[..40]);
 
-    protected override bool CopiesAreSnapshots => true;
-
     public async Task InitializeAsync()
     {
         _bucket = await fixture.NewBucketAsync();

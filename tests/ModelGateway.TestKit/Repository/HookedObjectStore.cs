@@ -10,6 +10,9 @@ public sealed class HookedObjectStore(IObjectStore inner) : IObjectStore
     /// <summary>Runs before every listing.</summary>
     public Func<CancellationToken, Task> OnList { get; set; } = static _ => Task.CompletedTask;
 
+    /// <summary>Runs before every look for one object.</summary>
+    public Func<string, CancellationToken, Task> OnFind { get; set; } = static (_, _) => Task.CompletedTask;
+
     /// <summary>Runs before every copy.</summary>
     public Func<StoredObject, CancellationToken, Task> OnCopy { get; set; } = static (_, _) => Task.CompletedTask;
 
@@ -30,7 +33,11 @@ public sealed class HookedObjectStore(IObjectStore inner) : IObjectStore
     }
 
     /// <inheritdoc/>
-    public Task<StoredObject?> FindAsync(string key, CancellationToken cancellationToken) => inner.FindAsync(key, cancellationToken);
+    public async Task<StoredObject?> FindAsync(string key, CancellationToken cancellationToken)
+    {
+        await OnFind(key, cancellationToken);
+        return await inner.FindAsync(key, cancellationToken);
+    }
 
     /// <inheritdoc/>
     public async Task CopyRangeAsync(StoredObject source, long offset, long count, Stream destination, CancellationToken cancellationToken)
