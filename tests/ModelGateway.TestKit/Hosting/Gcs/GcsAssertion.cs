@@ -44,6 +44,7 @@ internal sealed record GcsAssertion(string Issuer, IReadOnlyList<string> Scopes,
 
     public bool IsSignedBy(RSA key) => key.VerifyData(Signed, Signature, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
 
-    public bool IsFor(Uri tokenServer, DateTimeOffset now) =>
-        Audience == tokenServer.AbsoluteUri && IssuedAt <= now + Skew && Expires > now && Expires - IssuedAt <= TimeSpan.FromHours(1);
+    /// <summary>The audience is always this, wherever the key file says that the token server is.</summary>
+    public bool IsValid(DateTimeOffset now) =>
+        Audience == "https://oauth2.googleapis.com/token" && IssuedAt <= now + Skew && Expires > now && Expires - IssuedAt <= TimeSpan.FromHours(1);
 }

@@ -119,7 +119,7 @@ public sealed class GcsTokens
         : GcsAssertion.Parse(form["assertion"].ToString()) is not { } assertion ? Refused("invalid_grant", "Invalid JWT")
         : !_keys.TryGetValue(assertion.Issuer, out RSA? key) ? Refused("invalid_grant", "Invalid grant: account not found")
         : !assertion.IsSignedBy(key) ? Refused("invalid_grant", "Invalid JWT Signature.")
-        : !assertion.IsFor(new Uri(_address, "token"), DateTimeOffset.UtcNow) ? Refused("invalid_grant", "Invalid JWT: wrong audience, or not valid now.")
+        : !assertion.IsValid(DateTimeOffset.UtcNow) ? Refused("invalid_grant", "Invalid JWT: wrong audience, or not valid now.")
         : Token(Issue(assertion.Issuer, assertion.Scopes));
 
     private JsonObject ForFederated(IFormCollection form) =>
