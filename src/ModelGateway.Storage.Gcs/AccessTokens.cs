@@ -44,7 +44,7 @@ internal sealed class AccessTokens(string location, CredentialFinder finder)
         {
             Drop(credentials);
             string why = exception is OperationCanceledException ? $"nothing arrived for {Patience.TotalSeconds} seconds" : CredentialFinder.Describe(exception);
-            throw new IOException($"'{location}': no access token from {finder.Origin}: {why.TrimEnd('.')}. {finder.Remedy}", exception);
+            throw new IOException($"'{location}': no access token from {finder.Origin}: {why.TrimEnd('.')}.{finder.RemedyFor(exception)}", exception);
         }
     }
 

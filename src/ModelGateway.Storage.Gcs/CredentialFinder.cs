@@ -34,11 +34,6 @@ internal sealed class CredentialFinder(string? credentialsFile, Func<string, str
     /// <summary>Where the credentials came from, or would.</summary>
     public string Origin => File is { } file ? $"'{file.Path}' ({file.Origin})" : $"the metadata server {MetadataHost}";
 
-    /// <summary>What to do where they do not work.</summary>
-    public string Remedy => File is not null
-        ? "Check that the file is readable and its account and key still exist."
-        : $"Set Gateway:Gcs:CredentialsFile or {FileVariable} to a file with credentials, give the pod or machine a service account, or set Gateway:Gcs:Anonymous to true for a public bucket.";
-
     private string MetadataHost => environment(MetadataVariable) is { Length: > 0 } host ? host : "169.254.169.254";
 
     private (string Path, string Origin)? File =>
@@ -64,6 +59,7 @@ internal sealed class CredentialFinder(string? credentialsFile, Func<string, str
     {
         if (File is { } file)
         {
+            // Where an account acts as another (impersonated_service_account), the library asks for the first one's token by connections of its own.
             string json = System.IO.File.ReadAllText(file.Path);
             return CredentialFactory.FromJson(json, TypeOf(json)).CreateWithHttpClientFactory(_tokenServers).CreateScoped(Scope);
         }
@@ -75,6 +71,13 @@ internal sealed class CredentialFinder(string? credentialsFile, Func<string, str
             Scopes = [Scope],
         });
     }
+
+    /// <summary>What to do about a failure; empty where only waiting helps.</summary>
+    public string RemedyFor(Exception exception) =>
+        exception is TokenResponseException { StatusCode: HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError } ? ""
+        : File is null ? $" Set Gateway:Gcs:CredentialsFile or {FileVariable} to a file with credentials, give the pod or machine a service account, or set Gateway:Gcs:Anonymous to true for a public bucket."
+        : exception is HttpRequestException or OperationCanceledException ? ""
+        : " Check that the file is readable and that its account and key still exist.";
 
     /// <summary>Why it failed, without anything of the file's content.</summary>
     public static string Describe(Exception exception) => exception switch

@@ -105,8 +105,10 @@ public sealed class GcsCredentialTests : IAsyncLifetime
         Assert.DoesNotContain("PRIVATE", exception.ToString(), StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task ListAsync_FederatedIdentity_ExchangesItsToken()
+    [Theory]
+    [InlineData(false, GcsFixture.Reader, 1)]
+    [InlineData(true, "federated@elsewhere", 2)]
+    public async Task ListAsync_FederatedIdentity_ExchangesItsToken(bool actsAsTheReader, string account, int requests)
     {
         string folder = _fixture.CreateFolder("federated");
         await File.WriteAllTextAsync(Path.Combine(folder, "token"), "pod-token-1");
@@ -116,16 +118,33 @@ public sealed class GcsCredentialTests : IAsyncLifetime
             audience = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/pool/providers/provider",
             subject_token_type = "urn:ietf:params:oauth:token-type:jwt",
             token_url = new Uri(_fixture.Server.Address, "sts/v1/token").AbsoluteUri,
+            service_account_impersonation_url = actsAsTheReader ? ActAsReader : null,
             credential_source = new { file = Path.Combine(folder, "token") },
         }));
-        _fixture.Server.Tokens.FederatedTokens["pod-token-1"] = GcsFixture.Reader;
+        _fixture.Server.Tokens.FederatedTokens["pod-token-1"] = account;
         StoreHarness harness = _fixture.Harness(("CredentialsFile", Path.Combine(folder, "config.json")));
         IObjectStore store = Open(harness);
 
         await GcsFixture.ListAsync(store);
         Assert.Single(await GcsFixture.ListAsync(store));
 
-        Assert.Equal(1, (await harness.RequestsAsync())["token success"]);
+        Assert.Equal(requests, (await harness.RequestsAsync())["token success"]);
+    }
+
+    [Fact]
+    public async Task ListAsync_AccountThatActsAsAnother_ReadsAsThatOne()
+    {
+        string file = Path.Combine(_fixture.CreateFolder("other"), "config.json");
+        await File.WriteAllTextAsync(file, $$"""
+            {
+              "type": "impersonated_service_account",
+              "service_account_impersonation_url": "{{ActAsReader}}",
+              "source_credentials": {{_fixture.Server.Tokens.CreateServiceAccount("deployer@project.iam.gserviceaccount.com")}}
+            }
+            """);
+
+        Assert.Single(await GcsFixture.ListAsync(Open(_fixture.Harness(("CredentialsFile", file)))));
+        Assert.Equal(2, _fixture.Server.Tokens.Requests);
     }
 
     [Fact]
@@ -222,6 +241,8 @@ public sealed class GcsCredentialTests : IAsyncLifetime
         Assert.Single(await GcsFixture.ListAsync(store));
         Assert.Equal(1, _fixture.Server.Tokens.Requests);
     }
+
+    private string ActAsReader => new Uri(_fixture.Server.Address, $"v1/projects/-/serviceAccounts/{GcsFixture.Reader}:generateAccessToken").AbsoluteUri;
 
     private IObjectStore Open(StoreHarness harness) =>
         GcsFixture.Open(harness, $"gs://{_bucket.Name}/models", name => _environment.GetValueOrDefault(name));

@@ -22,7 +22,7 @@ namespace ModelGateway.TestKit.Hosting.Gcs;
 /// GET    /storage/v1/b/{bucket}/o/{object}          metadata, or the bytes with alt=media: generation, ifGenerationMatch, Range
 /// DELETE /storage/v1/b/{bucket}/o/{object}
 /// POST   /upload/storage/v1/b/{bucket}/o            uploadType=media: name, contentEncoding
-/// POST   /token, /sts/v1/token                      see GcsTokens
+/// POST   /token, /sts/v1/token, /v1/projects/-/serviceAccounts/{account}:generateAccessToken   see GcsTokens
 /// GET    /computeMetadata/v1/instance/service-accounts/default/token
 /// </code>
 /// </remarks>

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
@@ -11,12 +12,15 @@ public sealed record GcsAccount(string Email, IReadOnlyList<string> Scopes, Date
 
 /// <summary>
 /// Issues access tokens as Google's token servers do, and checks them: for a service account's signed assertion (RFC 7523), for a
-/// federated token (RFC 8693), and for whoever reaches the metadata server. Safe for any thread.
+/// federated token (RFC 8693), for an account that may act as another, and for whoever reaches the metadata server. Safe for any thread.
 /// </summary>
 public sealed class GcsTokens
 {
     private const string ReadOnly = "https://www.googleapis.com/auth/devstorage.read_only";
+    private const string Iam = "https://www.googleapis.com/auth/iam";
+    private const string Cloud = "https://www.googleapis.com/auth/cloud-platform";
     private const string ReadWrite = "https://www.googleapis.com/auth/devstorage.read_write";
+    private const string ActAs = "v1/projects/-/serviceAccounts/";
     private readonly ConcurrentDictionary<string, GcsAccount> _issued = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, RSA> _keys = new(StringComparer.Ordinal);
     private readonly Uri _address;
@@ -106,6 +110,7 @@ public sealed class GcsTokens
         {
             ("POST", "token") => ForAssertion(await context.Request.ReadFormAsync()),
             ("POST", "sts/v1/token") => ForFederated(await context.Request.ReadFormAsync()),
+            ("POST", _) when path.StartsWith(ActAs, StringComparison.Ordinal) => await ForOtherAsync(context, path[ActAs.Length..]),
             ("GET", "computeMetadata/v1/instance/service-accounts/default/token") => ForMachine(context, query),
             _ => throw GcsException.NotFound("Not Found"),
         };
@@ -128,6 +133,19 @@ public sealed class GcsTokens
             ? Refused("invalid_request", "Not a token exchange.")
         : !FederatedTokens.TryGetValue(form["subject_token"].ToString(), out string? account) ? Refused("invalid_grant", "The subject token is not taken.")
         : Token(Issue(account, form["scope"].ToString().Split(' ')), "urn:ietf:params:oauth:token-type:access_token");
+
+    private async Task<JsonObject> ForOtherAsync(HttpContext context, string target)
+    {
+        string[] parts = target.Split(':');
+        if (parts.Length != 2 || parts[1] != "generateAccessToken" || Authenticate(context.Request.Headers.Authorization)?.Scopes.Any(scope => scope is Iam or Cloud) != true)
+        {
+            throw new GcsException(403, "forbidden", "Permission 'iam.serviceAccounts.getAccessToken' denied.");
+        }
+
+        JsonNode request = (await JsonNode.ParseAsync(context.Request.Body))!;
+        string token = Issue(Uri.UnescapeDataString(parts[0]), [.. request["scope"]!.AsArray().Select(scope => (string)scope!)]);
+        return new JsonObject { ["accessToken"] = token, ["expireTime"] = (DateTimeOffset.UtcNow + Lifetime).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture) };
+    }
 
     // The header guards against requests that a page or a redirect sends unwittingly.
     private JsonObject ForMachine(HttpContext context, GcsQuery query)
