@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Net;
 using System.Text.Json;
 
@@ -40,10 +41,15 @@ internal static class GcsRefusalReader
         try
         {
             await response.Content.LoadIntoBufferAsync(LargestBody, cancellationToken);
-            byte[] body = await response.Content.ReadAsByteArrayAsync(cancellationToken);
-            return JsonSerializer.Deserialize(body, GcsJson.Default.GcsRefusal)?.Error;
+            await using Stream body = await response.Content.ReadAsStreamAsync(cancellationToken);
+
+            // Reads of objects say that they take gzip, which then holds for a refusal as well.
+            await using Stream text = response.Content.Headers.ContentEncoding.Contains("gzip") ? new GZipStream(body, CompressionMode.Decompress) : body;
+            byte[] json = new byte[LargestBody];
+            int length = await text.ReadAtLeastAsync(json, json.Length, throwOnEndOfStream: false, cancellationToken);
+            return JsonSerializer.Deserialize(json.AsSpan(0, length), GcsJson.Default.GcsRefusal)?.Error;
         }
-        catch (Exception exception) when (exception is JsonException or HttpRequestException or IOException)
+        catch (Exception exception) when (exception is JsonException or HttpRequestException or IOException or InvalidDataException)
         {
             return null;
         }

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Http;
@@ -37,6 +38,24 @@ public sealed class GcsRefusalTests(GcsFixture fixture) : IClassFixture<GcsFixtu
         IOException exception = await Assert.ThrowsAsync<IOException>(() => GcsFixture.CopyAsync(store, listed));
 
         Assert.Contains("roles/storage.objectViewer", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task CopyToAsync_RefusalIsCompressed_IsReadAllTheSame()
+    {
+        IObjectStore store = Open(fixture.HarnessWithKey());
+        _bucket.OnRequest = async context =>
+        {
+            context.Response.StatusCode = StatusCodes.Status403Forbidden;
+            context.Response.Headers.ContentEncoding = context.Request.Headers.AcceptEncoding;
+            await using var gzip = new GZipStream(context.Response.Body, CompressionLevel.Fastest);
+            await gzip.WriteAsync("""{"error":{"code":403,"message":"Nobody may."}}"""u8.ToArray());
+            return true;
+        };
+
+        IOException exception = await Assert.ThrowsAsync<IOException>(() => GcsFixture.CopyAsync(store, new StoredObject("a", 1, "1", DateTimeOffset.UnixEpoch)));
+
+        Assert.Contains("(Nobody may)", exception.Message, StringComparison.Ordinal);
     }
 
     [Fact]
