@@ -37,8 +37,10 @@ public sealed class ServingMetrics
         ModelsByState = metrics.CreateGauge("modelgateway_model_versions", "Model versions by state.", ["state"]);
         LoadFailures = metrics.CreateCounter("modelgateway_model_load_failures_total", "Loads that ended in Failed.");
         ConfigFailures = metrics.CreateCounter("modelgateway_model_config_failures_total", "Reads of a model.yaml that found faults; the last good one stays in force.");
-        RepositoryScans = metrics.CreateCounter("modelgateway_repository_scans_total", "Scans of the model repository by outcome.", ["outcome"]);
-        RepositoryLastScan = metrics.CreateGauge("modelgateway_repository_last_scan_timestamp_seconds", "When the repository was last read without error, as Unix time.");
+        RepositoryScans = metrics.CreateCounter("modelgateway_repository_scans_total", "Scans of the model repositories by outcome: success, unchanged, error.", ["repository", "outcome"]);
+        RepositoryLastScan = metrics.CreateGauge(
+            "modelgateway_repository_last_scan_timestamp_seconds", "When the repository was last looked at without error, whether or not it had changed, as Unix time.", ["repository"]);
+        RepositoryConflicts = metrics.CreateGauge("modelgateway_repository_conflicts", "Model names that more than one repository offers; nothing new of them is loaded.");
         StoreRequests = metrics.CreateCounter(
             "modelgateway_store_requests_total", "Requests to the stores of the model repositories, by what they ask for and how they end.", ["repository", "operation", "outcome"]);
         StoreBytes = metrics.CreateCounter("modelgateway_store_received_bytes_total", "Bytes of content received from the stores of the model repositories.", ["repository"]);
@@ -71,6 +73,8 @@ public sealed class ServingMetrics
     internal Counter RepositoryScans { get; }
 
     internal Gauge RepositoryLastScan { get; }
+
+    internal Gauge RepositoryConflicts { get; }
 
     internal Counter StoreRequests { get; }
 
