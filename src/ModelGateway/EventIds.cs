@@ -9,4 +9,6 @@ internal static class EventIds
     public const int IssuerKeysUnreadable = 2111;
     public const int DevelopmentToken = 2120;
     public const int DevelopmentCall = 2121;
+    public const int RefreshReceived = 2200;
+    public const int SubscriptionWaits = 2201;
 }

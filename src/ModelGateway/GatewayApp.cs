@@ -1,4 +1,5 @@
 using ModelGateway.Admin;
+using ModelGateway.Admin.Refresh;
 using ModelGateway.Auth;
 using ModelGateway.Observability;
 using ModelGateway.OpenApi;
@@ -22,6 +23,7 @@ internal static class GatewayApp
         builder.Services.AddServing();
         builder.Services.AddProtocols();
         builder.Services.AddOpenApi();
+        builder.Services.AddSingleton<RefreshAnswers>();
         builder.Services.AddSingleton<Readiness>();
         builder.Services.AddHostedService<ShutdownDelay>();
 
@@ -32,6 +34,7 @@ internal static class GatewayApp
         app.MapMetricsPage();
         app.MapNative();
         app.MapOpenInference();
+        app.MapRefresh();
         app.MapLogLevel();
         app.MapOpenApi();
         return app;

@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
 using ModelGateway.Auth;
+using ModelGateway.Repositories;
 using ModelGateway.Serving.Repository;
 
 namespace ModelGateway;
@@ -14,13 +15,16 @@ internal sealed class GatewayOptions
 {
     public const string Section = "Gateway";
 
-    [Required(AllowEmptyStrings = false, ErrorMessage = "Gateway:Repository is not set: name the folder or URI of the model repository, for example Gateway__Repository=/models.")]
-    [Description("Where the models are: a path or a file URI.")]
+    [Description("Where the models are: a path or a URI.")]
     public string Repository { get; set; } = "";
 
+    /// <summary>Several repositories, in place of <see cref="Repository"/>.</summary>
+    [ValidateEnumeratedItems]
+    public IList<RepositoryOptions> Repositories { get; set; } = [];
+
     [Range(typeof(TimeSpan), "00:00:00.050", "1.00:00:00")]
-    [Description("Time between two scans of the repository.")]
-    public TimeSpan PollInterval { get; set; } = TimeSpan.FromSeconds(2);
+    [Description("Time between two looks at a repository, give or take a tenth. Default: 2 seconds for folders, 30 seconds for all others.")]
+    public TimeSpan? PollInterval { get; set; }
 
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
     [Description("How long files without a manifest must stay unchanged before they are loaded.")]
@@ -32,6 +36,8 @@ internal sealed class GatewayOptions
 
     [Description("Folder of the artifact cache. Give it a disk that outlives the process. Default: `modelgateway-` and the user's name in the folder for temporary files.")]
     public string? ArtifactFolder { get; set; }
+
+    public RefreshOptions Refresh { get; set; } = new();
 
     [ValidateObjectMembers]
     public FetchOptions ArtifactCache { get; set; } = new();

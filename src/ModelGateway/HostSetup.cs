@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
+using ModelGateway.Repositories;
 
 namespace ModelGateway;
 
@@ -14,7 +15,7 @@ internal static class HostSetup
         IConfigurationSection section = builder.Configuration.GetSection(GatewayOptions.Section);
         builder.Services.AddSingleton<IOptionsChangeTokenSource<GatewayOptions>>(new ConfigurationChangeTokenSource<GatewayOptions>(section));
         builder.Services.AddOptionsWithValidateOnStart<GatewayOptions, GatewayOptionsValidator>().Configure(options => Bind(section, options));
-        builder.Services.AddSingleton<IValidateOptions<GatewayOptions>>(new RepositoryValidator(section));
+        builder.Services.AddSingleton<IValidateOptions<GatewayOptions>>(new RepositoryValidator(section, builder.Environment));
         builder.Services.AddOptions<HostOptions>()
             .Configure<IOptions<GatewayOptions>>((host, gateway) => host.ShutdownTimeout = gateway.Value.Shutdown.Delay + gateway.Value.Shutdown.Timeout);
     }
@@ -50,11 +51,5 @@ internal static class HostSetup
                 ? null
                 : new MinDataRate(limits.MinBodyBytesPerSecond, gracePeriod: TimeSpan.FromSeconds(5));
         });
-    }
-
-    private sealed class RepositoryValidator(IConfigurationSection section) : IValidateOptions<GatewayOptions>
-    {
-        public ValidateOptionsResult Validate(string? name, GatewayOptions options) =>
-            Backends.FindFaults(options.Repository, "Gateway:Repository", section.GetSection) is { Count: > 0 } faults ? ValidateOptionsResult.Fail(faults) : ValidateOptionsResult.Success;
     }
 }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using ModelGateway.Repositories;
 using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Inference;
 using ModelGateway.Serving.Lifecycle;
@@ -11,35 +12,53 @@ namespace ModelGateway;
 /// <summary>Puts the core together from the gateway's options.</summary>
 internal static class ServingSetup
 {
+    // A look at a folder costs next to nothing; one at a store costs money, and takes a share of its request rate.
+    private static readonly TimeSpan FolderPollInterval = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan StorePollInterval = TimeSpan.FromSeconds(30);
+
     public static IServiceCollection AddServing(this IServiceCollection services)
     {
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(provider => ToServingOptions(provider.GetRequiredService<IOptions<GatewayOptions>>().Value));
         services.AddSingleton(provider => ToOnnxOptions(provider.GetRequiredService<IOptions<GatewayOptions>>().Value.Runtime));
-        services.AddSingleton(OpenStore);
-        services.AddSingleton(provider => new ModelRepository(
-            provider.GetRequiredService<IObjectStore>(), provider.GetRequiredService<ServingOptions>().SettleTime, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(CreateArtifactCache);
+        services.AddSingleton(provider => new ListingJournal(
+            Path.Combine(provider.GetRequiredService<ServingOptions>().ArtifactFolder, "listings"), provider.GetRequiredService<ILogger<ListingJournal>>()));
         services.AddSingleton<ServingMetrics>();
         services.AddSingleton<IModelRuntime, OnnxModelRuntime>();
         services.AddSingleton<ServableManager>();
         services.AddSingleton<Predictor>();
+        services.AddSingleton(OpenRepositories);
         services.AddSingleton<RepositoryWatcher>();
         services.AddHostedService(provider => provider.GetRequiredService<RepositoryWatcher>());
         return services;
     }
 
-    private static IObjectStore OpenStore(IServiceProvider services)
+    private static IReadOnlyList<WatchedRepository> OpenRepositories(IServiceProvider services)
     {
-        string repository = services.GetRequiredService<IOptions<GatewayOptions>>().Value.Repository;
         IConfiguration gateway = services.GetRequiredService<IConfiguration>().GetSection(GatewayOptions.Section);
+        return [.. ConfiguredRepository.Read(services.GetRequiredService<IOptions<GatewayOptions>>().Value, gateway).Select(repository => Open(repository, gateway, services))];
+    }
+
+    private static WatchedRepository Open(ConfiguredRepository repository, IConfiguration gateway, IServiceProvider services)
+    {
+        ServingOptions options = services.GetRequiredService<ServingOptions>();
+        string contentRoot = services.GetRequiredService<IHostEnvironment>().ContentRootPath;
+        TimeProvider time = services.GetRequiredService<TimeProvider>();
         var context = new StoreContext(
             gateway,
-            services.GetRequiredService<ServingMetrics>().ForStore(repository),
-            services.GetRequiredService<TimeProvider>(),
+            services.GetRequiredService<ServingMetrics>().ForStore(Backends.LocationOf(repository.Uri, contentRoot)),
+            time,
             services.GetRequiredService<ILoggerFactory>(),
-            _ => throw new IOException());
-        return Backends.Open(repository, services.GetRequiredService<IHostEnvironment>().ContentRootPath, gateway.GetSection, settings => context with { Settings = settings });
+            static _ => throw new IOException("No other store can be opened from here."));
+        IObjectStore store = Backends.Open(repository.Uri, contentRoot, repository.Settings, gateway.GetSection, context);
+        var models = new ModelRepository(store, options.SettleTime, time)
+        {
+            NamePrefix = repository.NamePrefix,
+            Artifacts = services.GetRequiredService<ArtifactCache>(),
+            Journal = services.GetRequiredService<ListingJournal>(),
+        };
+        return new WatchedRepository(models, repository.PollInterval ?? (store is FileObjectStore ? FolderPollInterval : StorePollInterval));
     }
 
     private static ArtifactCache CreateArtifactCache(IServiceProvider services)
@@ -57,7 +76,6 @@ internal static class ServingSetup
         var defaults = new ServingOptions();
         return defaults with
         {
-            PollInterval = options.PollInterval,
             SettleTime = options.SettleTime,
             LoadParallelism = options.LoadParallelism,
             ArtifactFolder = options.ArtifactFolder ?? defaults.ArtifactFolder,

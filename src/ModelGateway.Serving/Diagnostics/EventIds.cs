@@ -9,6 +9,11 @@ internal static class EventIds
     public const int NamePassedOver = 1102;
     public const int ConfigFaulty = 1103;
     public const int WatcherFailed = 1104;
+    public const int JournalUnusable = 1105;
+    public const int JournalNotWritten = 1106;
+    public const int JournalRecalled = 1107;
+    public const int NameConflict = 1108;
+    public const int NameConflictOver = 1109;
     public const int VersionReady = 1200;
     public const int VersionFailed = 1201;
     public const int VersionUnloaded = 1202;

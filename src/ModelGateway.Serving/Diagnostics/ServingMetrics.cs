@@ -39,8 +39,10 @@ public sealed class ServingMetrics
         ModelsByState = metrics.CreateGauge("modelgateway_model_versions", "Model versions by state.", ["state"]);
         LoadFailures = metrics.CreateCounter("modelgateway_model_load_failures_total", "Loads that ended in Failed.");
         ConfigFailures = metrics.CreateCounter("modelgateway_model_config_failures_total", "Reads of a model.yaml that found faults; the last good one stays in force.");
-        RepositoryScans = metrics.CreateCounter("modelgateway_repository_scans_total", "Scans of the model repository by outcome.", ["outcome"]);
-        RepositoryLastScan = metrics.CreateGauge("modelgateway_repository_last_scan_timestamp_seconds", "When the repository was last read without error, as Unix time.");
+        RepositoryScans = metrics.CreateCounter("modelgateway_repository_scans_total", "Scans of the model repositories by outcome: success, unchanged, error.", ["repository", "outcome"]);
+        RepositoryLastScan = metrics.CreateGauge(
+            "modelgateway_repository_last_scan_timestamp_seconds", "When the repository was last looked at without error, whether or not it had changed, as Unix time.", ["repository"]);
+        RepositoryConflicts = metrics.CreateGauge("modelgateway_repository_conflicts", "Model names that more than one repository offers; nothing new of them is loaded.");
         FetchSeconds = metrics.CreateHistogram(
             "modelgateway_model_fetch_seconds", "Time to bring the files of a version to the local disk, or to find them there and check them.",
             new HistogramConfiguration { Buckets = FetchBuckets });
@@ -79,6 +81,8 @@ public sealed class ServingMetrics
     internal Counter RepositoryScans { get; }
 
     internal Gauge RepositoryLastScan { get; }
+
+    internal Gauge RepositoryConflicts { get; }
 
     internal Histogram FetchSeconds { get; }
 

@@ -39,7 +39,7 @@ public sealed class ModelView
     /// <summary>All known versions, ascending.</summary>
     public IReadOnlyList<VersionView> Versions { get; }
 
-    /// <summary>What is wrong with the model as a whole (a faulty <c>model.yaml</c>), or null.</summary>
+    /// <summary>What is wrong with the model as a whole (a faulty <c>model.yaml</c>, two repositories that offer it), or null.</summary>
     public string? Reason { get; }
 
     /// <summary>A version of it is being loaded or loaded anew.</summary>
@@ -60,4 +60,8 @@ public sealed class ModelView
 /// <param name="State">Its state.</param>
 /// <param name="Reason">Why it is Failed or waits, or null.</param>
 /// <param name="Servable">Present while Ready; take a handle from the manager before running it.</param>
-public sealed record VersionView(ServableId Id, ServableState State, string? Reason, Servable? Servable);
+public sealed record VersionView(ServableId Id, ServableState State, string? Reason, Servable? Servable)
+{
+    /// <summary>Where the files lie that answer, or else those that would be loaded: the repository's location and the version's folder.</summary>
+    public string? Source { get; init; }
+}

@@ -7,42 +7,54 @@ using ModelGateway.Serving.Repository;
 
 namespace ModelGateway.Serving.Lifecycle;
 
-/// <summary>Scans the repository at start, at every interval and on demand, and hands what it finds to the manager.</summary>
-/// <remarks>One scan at a time (<c>_scan</c>). A repository that cannot be read changes nothing: what is loaded goes on answering.</remarks>
-public sealed partial class RepositoryWatcher(
-    ModelRepository repository, ServableManager manager, ServingMetrics metrics, ServingOptions options, TimeProvider time, ILogger<RepositoryWatcher> logger)
-    : BackgroundService
+/// <summary>
+/// Scans each repository at start, at its interval and on demand, and hands what they hold together to the manager.
+/// </summary>
+/// <remarks>
+/// Each repository has a loop of its own, so that one that is slow or away holds up no other. <c>_publish</c> orders the merges: the last
+/// one that reaches the manager is made of the last listings. A repository that cannot be read changes nothing: its last good listing
+/// stands, and what is loaded goes on answering.
+/// </remarks>
+public sealed partial class RepositoryWatcher : BackgroundService
 {
-    private readonly SemaphoreSlim _scan = new(1, 1);
-    private readonly HashSet<string> _reported = new(StringComparer.Ordinal);
-    private bool _unreadable;
-    private volatile bool _settling;
+    private readonly ServableManager _manager;
+    private readonly ServingMetrics _metrics;
+    private readonly ServingOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly Lock _publish = new();
+    private readonly HashSet<string> _conflicts = new(StringComparer.Ordinal);
+    private bool _isBegun;
 
-    /// <summary>Why the repository could not be read at the last scan, or null.</summary>
-    public string? Problem { get; private set; }
+    /// <summary>A watcher that begins when it is started; scans on demand need no start.</summary>
+    public RepositoryWatcher(
+        IReadOnlyList<WatchedRepository> repositories, ServableManager manager, ServingMetrics metrics, ServingOptions options, TimeProvider time, ILogger<RepositoryWatcher> logger)
+    {
+        Repositories = repositories;
+        _manager = manager;
+        _metrics = metrics;
+        _options = options;
+        _time = time;
+        _logger = logger;
+    }
 
-    /// <summary>Scans now. Afterwards the manager knows what the repository holds; loading goes on behind.</summary>
+    /// <summary>What is watched, in the order of the configuration.</summary>
+    public IReadOnlyList<WatchedRepository> Repositories { get; }
+
+    /// <summary>Why repositories could not be read at their last look, each by its name; null where all could.</summary>
+    public string? Problem => ProblemOf(Repositories);
+
+    /// <summary>Why the repositories that may hold a model could not be read at their last look; null where all could.</summary>
+    public string? ProblemFor(string model) => ProblemOf(HoldersOf(model));
+
+    /// <summary>
+    /// Scans now: all repositories, or those that hold the trusted model, and where none is known to, those that may. Afterwards the manager
+    /// knows what they hold; loading goes on behind.
+    /// </summary>
     /// <param name="trusted">A model whose files need not settle, or null.</param>
     /// <param name="cancellationToken">Gives up waiting.</param>
-    public async Task ScanAsync(string? trusted, CancellationToken cancellationToken)
-    {
-        await _scan.WaitAsync(cancellationToken);
-        try
-        {
-            RepositoryListing listing = await repository.ScanAsync(trusted, cancellationToken);
-            manager.Apply(listing);
-            _settling = listing.Models.Values.Any(model => model.Versions.Any(version => version.IsSettling));
-            Report(listing);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            ReportUnreadable(exception);
-        }
-        finally
-        {
-            _scan.Release();
-        }
-    }
+    public Task ScanAsync(string? trusted, CancellationToken cancellationToken) =>
+        Task.WhenAll((trusted is null ? Repositories : HoldersOf(trusted)).Select(repository => ScanAsync(repository, trusted, cancellationToken)));
 
     /// <summary>
     /// Loads a model now, even if its files have not changed or not settled, and waits until each wanted version is Ready or Failed.
@@ -54,20 +66,20 @@ public sealed partial class RepositoryWatcher(
     public async Task<string?> LoadAsync(string model, string? configText, CancellationToken cancellationToken)
     {
         await ScanAsync(model, cancellationToken);
-        if (Problem is { } problem && manager.Find(model) is null)
+        if (ProblemFor(model) is { } problem && _manager.Find(model) is null)
         {
             return problem;
         }
 
-        if (manager.RequestLoad(model, configText) is { } faults)
+        if (_manager.RequestLoad(model, configText) is { } faults)
         {
             return $"The configuration is faulty: {faults}";
         }
 
         while (true)
         {
-            Task changed = manager.NextChange();
-            ModelView? view = manager.Find(model);
+            Task changed = _manager.NextChange();
+            ModelView? view = _manager.Find(model);
             if (view is null || !view.IsBusy)
             {
                 return view is null ? $"There is no model '{NameSuggestion.Shorten(model)}' in the repository." : ReasonOf(view);
@@ -88,11 +100,11 @@ public sealed partial class RepositoryWatcher(
     /// <summary>Drains a model, keeps it out of memory until it is loaded by request, and waits until its memory is free.</summary>
     public async Task UnloadAsync(string model, CancellationToken cancellationToken)
     {
-        manager.RequestUnload(model);
+        _manager.RequestUnload(model);
         while (true)
         {
-            Task changed = manager.NextChange();
-            if (manager.Find(model) is not { } view
+            Task changed = _manager.NextChange();
+            if (_manager.Find(model) is not { } view
                 || view.Versions.All(version => version.State is ServableState.Unloaded or ServableState.Discovered or ServableState.Failed))
             {
                 return;
@@ -105,67 +117,163 @@ public sealed partial class RepositoryWatcher(
     /// <inheritdoc/>
     public override void Dispose()
     {
-        _scan.Dispose();
+        foreach (WatchedRepository repository in Repositories)
+        {
+            repository.Dispose();
+        }
+
         base.Dispose();
     }
 
     /// <inheritdoc/>
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Task.WhenAll(Repositories.Select(repository => WatchAsync(repository, stoppingToken)));
+
     [SuppressMessage("Design", "CA1031", Justification = "The watcher outlives whatever a scan runs into; it is logged and counted.")]
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    private async Task WatchAsync(WatchedRepository repository, CancellationToken stoppingToken)
     {
         // The listing of a folder is synchronous: not on the thread that starts the host.
         await Task.Yield();
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            Task wake = repository.NextWake();
+            try
+            {
+                await ScanAsync(repository, null, stoppingToken);
+            }
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+            {
+                Log.WatcherFailed(_logger, repository.Location, exception);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+
+            await PauseAsync(repository, wake, stoppingToken);
+        }
+    }
+
+    private async Task PauseAsync(WatchedRepository repository, Task wake, CancellationToken stoppingToken)
+    {
+        // What settles is looked at again as soon as it can have settled.
+        bool settles = repository.Listing?.Models.Values.Any(model => model.Versions.Any(version => version.IsSettling)) == true;
+        TimeSpan pause = repository.Schedule.Next(settles ? _options.SettleTime : null);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+        await Task.WhenAny(Task.Delay(pause, _time, end.Token), wake);
+        await end.CancelAsync();
+    }
+
+    private async Task ScanAsync(WatchedRepository repository, string? trusted, CancellationToken cancellationToken)
+    {
+        await repository.Gate.WaitAsync(cancellationToken);
         try
         {
-            while (true)
-            {
-                try
-                {
-                    await ScanAsync(null, stoppingToken);
-                }
-                catch (Exception exception) when (exception is not OperationCanceledException)
-                {
-                    metrics.RepositoryScans.WithLabels("error").Inc();
-                    Log.WatcherFailed(logger, exception);
-                }
+            repository.Listing = await repository.Models.ScanAsync(trusted, cancellationToken);
+            ReportRead(repository);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            await FailAsync(repository, exception.Message, cancellationToken);
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            await FailAsync(repository, $"{exception.GetType().Name}: {exception.Message}", cancellationToken);
+            throw;
+        }
+        finally
+        {
+            // Also where nothing is new: loads that failed are tried again from here.
+            repository.Looks++;
+            Publish(repository);
+            repository.Gate.Release();
+        }
+    }
 
-                // What settles is looked at again as soon as it can have settled.
-                TimeSpan pause = _settling && options.SettleTime < options.PollInterval ? options.SettleTime : options.PollInterval;
-                await Task.Delay(pause, time, stoppingToken);
+    private async Task FailAsync(WatchedRepository repository, string reason, CancellationToken cancellationToken)
+    {
+        repository.Problem = reason;
+        repository.Schedule.Failed();
+        _metrics.RepositoryScans.WithLabels(repository.Location, "error").Inc();
+        if (!repository.IsReportedUnreadable)
+        {
+            repository.IsReportedUnreadable = true;
+            Log.RepositoryUnreadable(_logger, repository.Location, reason);
+        }
+
+        if (repository is { Listing: null, IsRecalled: false })
+        {
+            repository.IsRecalled = true;
+            repository.Listing = await repository.Models.RecallAsync(cancellationToken);
+            if (repository.Listing is { } recalled)
+            {
+                Log.JournalRecalled(_logger, repository.Location, recalled.Models.Count);
             }
         }
-        catch (OperationCanceledException)
+    }
+
+    private void ReportRead(WatchedRepository repository)
+    {
+        repository.Problem = null;
+        repository.Schedule.Succeeded();
+        _metrics.RepositoryScans.WithLabels(repository.Location, repository.Models.WasUnchanged ? "unchanged" : "success").Inc();
+        _metrics.RepositoryLastScan.WithLabels(repository.Location).Set(_time.GetUtcNow().ToUnixTimeMilliseconds() / 1000.0);
+        if (repository.IsReportedUnreadable)
         {
-            // The host stops.
+            repository.IsReportedUnreadable = false;
+            Log.RepositoryReadable(_logger, repository.Location);
+        }
+
+        foreach (string problem in repository.Listing!.Problems.Where(repository.Reported.Add))
+        {
+            Log.NamePassedOver(_logger, repository.Location, problem);
         }
     }
 
-    private void Report(RepositoryListing listing)
+    private void Publish(WatchedRepository looked)
     {
-        metrics.RepositoryScans.WithLabels("success").Inc();
-        metrics.RepositoryLastScan.Set(time.GetUtcNow().ToUnixTimeMilliseconds() / 1000.0);
-        Problem = null;
-        if (_unreadable)
+        lock (_publish)
         {
-            _unreadable = false;
-            Log.RepositoryReadable(logger, repository.Store.Location);
-        }
-
-        foreach (string problem in listing.Problems.Where(_reported.Add))
-        {
-            Log.NamePassedOver(logger, problem);
+            // The first look at each is waited for, or the fastest would decide whose model answers where two offer the same name; yet no
+            // longer than until one is looked at again.
+            _isBegun = _isBegun || looked.Looks > 1 || Repositories.All(repository => repository.Looks > 0);
+            if (_isBegun && Repositories.Any(repository => repository.IsKnown))
+            {
+                RepositoryListing merged = RepositoryMerge.Merge([.. Repositories.Select(repository => (repository.Name, repository.Listing))]);
+                _manager.Apply(merged);
+                ReportConflicts(merged);
+            }
         }
     }
 
-    private void ReportUnreadable(Exception exception)
+    private void ReportConflicts(RepositoryListing merged)
     {
-        metrics.RepositoryScans.WithLabels("error").Inc();
-        Problem = exception.Message;
-        if (!_unreadable)
+        _metrics.RepositoryConflicts.Set(merged.Conflicts.Count);
+        foreach ((string model, string reason) in merged.Conflicts.Where(conflict => _conflicts.Add(conflict.Key)))
         {
-            _unreadable = true;
-            Log.RepositoryUnreadable(logger, repository.Store.Location, exception.Message);
+            Log.NameConflict(_logger, model, reason);
         }
+
+        foreach (string model in _conflicts.Where(model => !merged.Conflicts.ContainsKey(model)).ToList())
+        {
+            _conflicts.Remove(model);
+            Log.NameConflictOver(_logger, model);
+        }
+    }
+
+    // Where it is known which repositories have the model, the others need not be waited for.
+    private List<WatchedRepository> HoldersOf(string model)
+    {
+        List<WatchedRepository> holders = [.. Repositories.Where(repository => repository.Listing?.Models.ContainsKey(model) == true)];
+        return holders.Count > 0 ? holders : [.. Repositories.Where(repository => repository.MayHold(model))];
+    }
+
+    private string? ProblemOf(IReadOnlyCollection<WatchedRepository> repositories)
+    {
+        List<string> problems = [.. repositories
+            .Where(repository => repository.Problem is not null)
+            .Select(repository => Repositories.Count == 1 ? repository.Problem! : $"{repository.Location}: {repository.Problem}")];
+        return problems.Count == 0 ? null : string.Join(" ", problems);
     }
 
     private static partial class Log
@@ -176,10 +284,19 @@ public sealed partial class RepositoryWatcher(
         [LoggerMessage(EventId = EventIds.RepositoryReadable, Level = LogLevel.Information, Message = "The repository {Location} can be read again")]
         public static partial void RepositoryReadable(ILogger logger, string location);
 
-        [LoggerMessage(EventId = EventIds.NamePassedOver, Level = LogLevel.Warning, Message = "{Problem}")]
-        public static partial void NamePassedOver(ILogger logger, string problem);
+        [LoggerMessage(EventId = EventIds.JournalRecalled, Level = LogLevel.Warning, Message = "The repository {Location} could not be read at the start: its {Models} models are served as they were last seen")]
+        public static partial void JournalRecalled(ILogger logger, string location, int models);
 
-        [LoggerMessage(EventId = EventIds.WatcherFailed, Level = LogLevel.Error, Message = "A scan of the repository failed")]
-        public static partial void WatcherFailed(ILogger logger, Exception exception);
+        [LoggerMessage(EventId = EventIds.NamePassedOver, Level = LogLevel.Warning, Message = "{Location}: {Problem}")]
+        public static partial void NamePassedOver(ILogger logger, string location, string problem);
+
+        [LoggerMessage(EventId = EventIds.NameConflict, Level = LogLevel.Error, Message = "{Model} has two sources. {Reason}")]
+        public static partial void NameConflict(ILogger logger, string model, string reason);
+
+        [LoggerMessage(EventId = EventIds.NameConflictOver, Level = LogLevel.Information, Message = "{Model} has one source again")]
+        public static partial void NameConflictOver(ILogger logger, string model);
+
+        [LoggerMessage(EventId = EventIds.WatcherFailed, Level = LogLevel.Error, Message = "A scan of the repository {Location} failed")]
+        public static partial void WatcherFailed(ILogger logger, string location, Exception exception);
     }
 }

@@ -8,7 +8,7 @@ namespace ModelGateway.Serving.Lifecycle;
 /// <summary>The manager's bookkeeping: from listings to slots, from plans to loads and drains. Everything here that takes a slot runs under <c>_gate</c>.</summary>
 public sealed partial class ServableManager
 {
-    // What was still settling when the repository was first read belongs to the start; what comes later does not hold it up.
+    // What was still settling when the repositories were first read belongs to the start; what comes later does not hold it up.
     private void NoteSettling(RepositoryListing listing)
     {
         IEnumerable<ServableId> settling = listing.Models.Values.SelectMany(
@@ -30,6 +30,7 @@ public sealed partial class ServableManager
     {
         ModelSlot slot = _models.GetOrAdd(listing.Name, static name => new ModelSlot(name));
         slot.IsListed = true;
+        slot.Conflict = null;
         if (!listing.IsConfigPending && (!slot.IsConfigRead || slot.ConfigText != listing.ConfigText))
         {
             slot.IsConfigRead = true;
@@ -46,10 +47,27 @@ public sealed partial class ServableManager
                 _metrics.ModelVersions(version.State).Inc();
             }
 
-            version.Listing = found;
+            // The same listing once more is that of a repository that was not looked at since.
+            if (!ReferenceEquals(version.Outdated, found))
+            {
+                version.Outdated = null;
+                version.Listing = found;
+            }
         }
 
         ForgetFiles(slot, [.. listing.Versions.Select(version => version.Version)]);
+    }
+
+    // What it had is kept as it was; loads under way are called off, so that the order in which repositories are read decides as little as can be.
+    private void TakeConflict(string model, string reason)
+    {
+        ModelSlot slot = _models.GetOrAdd(model, static name => new ModelSlot(name));
+        slot.IsListed = true;
+        slot.Conflict = reason;
+        foreach (VersionSlot version in slot.Versions.Values)
+        {
+            version.Loading?.Cancel();
+        }
     }
 
     private static void ForgetFiles(ModelSlot slot, HashSet<long> present)
@@ -96,7 +114,7 @@ public sealed partial class ServableManager
         DateTimeOffset now = _time.GetUtcNow();
         List<VersionFacts> facts = [.. slot.Versions.Values.Select(version => new VersionFacts(
             version.Id.Version,
-            version.Listing is { WaitReason: null } && !slot.ConfigMissing && now >= version.RetryAt,
+            version.Listing is { WaitReason: null } && slot is { ConfigMissing: false, Conflict: null } && now >= version.RetryAt,
             slot.KeyOf(version),
             version.Ready is null ? null : version.ReadyKey,
             version.FailedKey,
@@ -139,6 +157,7 @@ public sealed partial class ServableManager
         Servable servable = version.Ready!;
         version.Ready = null;
         version.ReadyKey = null;
+        version.ReadySource = null;
         Enter(version, ServableState.Draining, null);
         Log.VersionDraining(_logger, version.Id.Model, version.Id.Version);
         return servable;
@@ -155,7 +174,7 @@ public sealed partial class ServableManager
 
         foreach (VersionSlot version in slot.Versions.Values.Where(version => version.Loading is null && version.Ready is null))
         {
-            if (slot is { ConfigMissing: true, ConfigFault: not null })
+            if (slot is { ConfigMissing: true, ConfigFault: not null, Conflict: null })
             {
                 Enter(version, ServableState.Failed, slot.ConfigFault);
             }
@@ -167,7 +186,7 @@ public sealed partial class ServableManager
                     version,
                     version.State == ServableState.Failed && !retries ? ServableState.Discovered : version.State,
                     slot.UnloadedByOperator ? "It was unloaded by request."
-                        : wait ?? (retries ? version.Reason : plan.Desired.Contains(version.Id.Version) ? null : "The version policy does not select it."));
+                        : slot.Conflict ?? wait ?? (retries ? version.Reason : plan.Desired.Contains(version.Id.Version) ? null : "The version policy does not select it."));
             }
         }
     }
@@ -206,6 +225,7 @@ public sealed partial class ServableManager
                 replaced = version.Ready;
                 version.Ready = servable;
                 version.ReadyKey = key;
+                version.ReadySource = listing.Source;
                 version.FailedKey = null;
                 version.RetryAt = default;
                 Enter(version, ServableState.Ready, null);
@@ -253,6 +273,7 @@ public sealed partial class ServableManager
                 // What is there now only the next scan knows; to try again before it would fail in the same way, over and over.
                 if (version.Listing is not null && slot.KeyOf(version) == key)
                 {
+                    version.Outdated = version.Listing;
                     version.Listing = version.Listing with { WaitReason = failure.Message };
                 }
 

@@ -32,7 +32,7 @@ public sealed partial class ServableManager : IDisposable
     private int _loading;
     private int _inMemory;
 
-    // Before the first listing nobody knows which models there are.
+    // Before every repository was read nobody knows which models there are.
     private volatile bool _isRead;
 
     /// <summary>A manager without models; they come with <see cref="Apply"/>.</summary>
@@ -47,7 +47,7 @@ public sealed partial class ServableManager : IDisposable
         _logger = logger;
     }
 
-    /// <summary>The repository was read, and every version that lay there at the first reading is Ready, Failed or not wanted.</summary>
+    /// <summary>Every repository was read, and every version that lay there at the first reading is Ready, Failed or not wanted.</summary>
     public bool IsInitialized { get; private set; }
 
     /// <summary>Servables in memory, draining ones included; for tests and diagnostics.</summary>
@@ -102,7 +102,7 @@ public sealed partial class ServableManager : IDisposable
         }
     }
 
-    /// <summary>Takes in what a scan found and starts what follows from it.</summary>
+    /// <summary>Takes in what the repositories hold and starts what follows from it.</summary>
     public void Apply(RepositoryListing listing)
     {
         lock (_gate)
@@ -117,9 +117,15 @@ public sealed partial class ServableManager : IDisposable
                 Take(model);
             }
 
-            foreach (ModelSlot gone in _models.Values.Where(slot => !listing.Models.ContainsKey(slot.Name)).ToList())
+            foreach ((string model, string reason) in listing.Conflicts)
+            {
+                TakeConflict(model, reason);
+            }
+
+            foreach (ModelSlot gone in _models.Values.Where(slot => !listing.Models.ContainsKey(slot.Name) && !listing.Conflicts.ContainsKey(slot.Name)).ToList())
             {
                 gone.IsListed = false;
+                gone.Conflict = null;
                 ForgetFiles(gone, []);
             }
 
@@ -128,8 +134,12 @@ public sealed partial class ServableManager : IDisposable
                 Advance(slot);
             }
 
-            NoteSettling(listing);
-            _isRead = true;
+            if (listing.IsComplete)
+            {
+                NoteSettling(listing);
+                _isRead = true;
+            }
+
             Pulse();
         }
     }
@@ -142,7 +152,8 @@ public sealed partial class ServableManager : IDisposable
     {
         lock (_gate)
         {
-            if (!_models.TryGetValue(model, out ModelSlot? slot))
+            // In a conflict nobody knows which files are asked for.
+            if (!_models.TryGetValue(model, out ModelSlot? slot) || slot.Conflict is not null)
             {
                 return null;
             }
@@ -233,7 +244,7 @@ public sealed partial class ServableManager : IDisposable
         {
             if (!_isRead)
             {
-                error = new PredictError(PredictErrorKind.NotReady, "The model repository has not been read yet.") { RetryAfter = VersionResolver.RetryAfter };
+                error = new PredictError(PredictErrorKind.NotReady, "Not every model repository has been read yet.") { RetryAfter = VersionResolver.RetryAfter };
                 return null;
             }
 

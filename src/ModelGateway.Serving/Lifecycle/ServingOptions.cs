@@ -3,9 +3,6 @@ namespace ModelGateway.Serving.Lifecycle;
 /// <summary>Settings of the model life cycle and of the bounds that hold where a model sets none of its own.</summary>
 public sealed record ServingOptions
 {
-    /// <summary>Time between two scans of the repository.</summary>
-    public TimeSpan PollInterval { get; init; } = TimeSpan.FromSeconds(2);
-
     /// <summary>How long files without a manifest must stay unchanged before they are loaded.</summary>
     public TimeSpan SettleTime { get; init; } = TimeSpan.FromSeconds(1);
 

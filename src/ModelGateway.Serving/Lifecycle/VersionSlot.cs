@@ -11,7 +11,10 @@ internal sealed class VersionSlot(ServableId id)
     /// <summary>As last scanned; null once its folder is gone.</summary>
     public VersionListing? Listing { get; set; }
 
-    /// <summary>The first reading of the repository found it: the server is not ready before it is loaded.</summary>
+    /// <summary>A listing whose files were found to be others when they were fetched: only a later one knows what is there now.</summary>
+    public VersionListing? Outdated { get; set; }
+
+    /// <summary>The first reading of the repositories found it: the server is not ready before it is loaded.</summary>
     public bool WasThereAtStart { get; init; }
 
     public ServableState State { get; set; } = ServableState.Discovered;
@@ -22,6 +25,9 @@ internal sealed class VersionSlot(ServableId id)
     public Servable? Ready { get; set; }
 
     public string? ReadyKey { get; set; }
+
+    /// <summary>Where the files of what answers came from.</summary>
+    public string? ReadySource { get; set; }
 
     public string? FailedKey { get; set; }
 
@@ -40,7 +46,7 @@ internal sealed class VersionSlot(ServableId id)
     /// <summary>After a failure that may pass by itself: not before this time again.</summary>
     public DateTimeOffset RetryAt { get; set; }
 
-    public VersionView ToView() => new(Id, Ready is null ? State : ServableState.Ready, Reason, Ready);
+    public VersionView ToView() => new(Id, Ready is null ? State : ServableState.Ready, Reason, Ready) { Source = ReadySource ?? Listing?.Source };
 }
 
 /// <summary>The manager's working state of one model. Touched under the manager's lock only, except <see cref="View"/>.</summary>
@@ -64,8 +70,11 @@ internal sealed class ModelSlot(string name)
     /// <summary>No faultless configuration was ever read: nothing is loaded until there is one.</summary>
     public bool ConfigMissing { get; set; } = true;
 
-    /// <summary>The last scan found its folder.</summary>
+    /// <summary>The last scans found its folder.</summary>
     public bool IsListed { get; set; }
+
+    /// <summary>Several repositories offer it: nothing new of it is loaded, and what answers goes on. The reason, or null.</summary>
+    public string? Conflict { get; set; }
 
     public bool IsConfigRead { get; set; }
 
@@ -77,7 +86,7 @@ internal sealed class ModelSlot(string name)
     public ModelView View => _view;
 
     public void Publish() =>
-        _view = new ModelView(Name, Config, [.. Versions.Values.Select(slot => slot.ToView())], ConfigFault, Versions.Values.Any(slot => slot.Loading is not null));
+        _view = new ModelView(Name, Config, [.. Versions.Values.Select(slot => slot.ToView())], Conflict ?? ConfigFault, Versions.Values.Any(slot => slot.Loading is not null));
 
     public string KeyOf(VersionSlot slot) => slot.Listing is null ? "" : $"{slot.Listing.Fingerprint}/{Config.LoadFingerprint}/{slot.Generation}";
 }

@@ -7,7 +7,8 @@ namespace ModelGateway.Serving.Repository;
 
 /// <summary>
 /// Knows the layout: <c>&lt;model&gt;/model.yaml</c>, <c>&lt;model&gt;/&lt;version&gt;/model.onnx</c> with its data files, labels and manifest.
-/// Used by one scan at a time; it remembers what the last scans saw, to tell a settled version from one that is still being copied.
+/// Used by one scan at a time; it remembers what the last scans saw, to tell a settled version from one that is still being copied, and to
+/// ask the store no more than whether anything changed.
 /// </summary>
 /// <param name="store">Where the repository lies.</param>
 /// <param name="settleTime">How long a version without a manifest, and a <c>model.yaml</c>, must stay the same before it is believed.</param>
@@ -16,67 +17,114 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
 {
     private const string ConfigFileName = "model.yaml";
     private const int LargestConfig = 1 << 20;
-    private readonly Dictionary<string, Sighting> _sightings = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, (string Tag, byte[] Content)> _texts = new(StringComparer.Ordinal);
+    private readonly Sightings _sightings = new(settleTime, time);
+    private readonly Dictionary<string, JournaledText> _texts = new(StringComparer.Ordinal);
+    private ObjectListing? _last;
 
     /// <summary>Where the repository lies.</summary>
     public IObjectStore Store { get; } = store;
 
-    /// <summary>Lists the repository and decides which versions are complete.</summary>
+    /// <summary>Stands before the name of every folder to make the model's name; may be empty.</summary>
+    public string NamePrefix { get; init; } = "";
+
+    /// <summary>Checks the texts that are read, and keeps them; null where they are read from the store as they come.</summary>
+    public ArtifactCache? Artifacts { get; init; }
+
+    /// <summary>Where the last good listing is kept for a start without the store; null for nowhere.</summary>
+    public ListingJournal? Journal { get; init; }
+
+    /// <summary>The last scan was told by the store that nothing has changed.</summary>
+    public bool WasUnchanged { get; private set; }
+
+    /// <summary>
+    /// Lists the repository, unless the store says that nothing has changed, and decides which versions are complete.
+    /// </summary>
     /// <param name="trusted">A model whose files the operator vouches for: it need not settle. Null for none.</param>
     /// <param name="cancellationToken">Ends the scan.</param>
     /// <exception cref="IOException">The store cannot be read now.</exception>
     public async Task<RepositoryListing> ScanAsync(string? trusted, CancellationToken cancellationToken)
     {
-        IReadOnlyList<StoredObject> objects = (await Store.ListAsync(null, cancellationToken))!.Objects;
+        ObjectListing? listed = await Store.ListAsync(_last?.Marker, cancellationToken);
+        WasUnchanged = listed is null;
+        _last = listed ?? _last ?? throw new IOException($"The store {Store.Location} answers 'unchanged' to a first listing.");
+        if (!WasUnchanged)
+        {
+            Artifacts?.KeepPartials(Store.Location, _last.Objects);
+        }
+
+        RepositoryListing listing = await ReadAsync(_last.Objects, trusted, mayAsk: true, cancellationToken);
+        Journal?.Save(Store.Location, new JournaledListing(_last.Objects, _texts, _sightings.Settled.ToDictionary()));
+        return listing;
+    }
+
+    /// <summary>What the journal has kept of the repository, as a scan would have seen it, or null. Asks nothing of the store.</summary>
+    public async Task<RepositoryListing?> RecallAsync(CancellationToken cancellationToken)
+    {
+        if (Journal?.Load(Store.Location) is not { } kept)
+        {
+            return null;
+        }
+
+        foreach ((string key, JournaledText text) in kept.Texts)
+        {
+            _texts[key] = text;
+        }
+
+        foreach ((string key, string fingerprint) in kept.Settled)
+        {
+            _sightings.Restore(key, fingerprint);
+        }
+
+        return await ReadAsync(kept.Objects, trusted: null, mayAsk: false, cancellationToken);
+    }
+
+    private async Task<RepositoryListing> ReadAsync(IReadOnlyList<StoredObject> objects, string? trusted, bool mayAsk, CancellationToken cancellationToken)
+    {
         var models = new Dictionary<string, ModelListing>(StringComparer.Ordinal);
         var problems = new List<string>();
-        var seen = new HashSet<string>(StringComparer.Ordinal);
+        var reading = new Reading(mayAsk, problems, new HashSet<string>(StringComparer.Ordinal), cancellationToken);
 
         // A key that ends in a slash is what a bucket's console makes for a folder.
         IEnumerable<StoredObject> files = objects.Where(item => item.Key.Contains('/') && !item.Key.EndsWith('/'));
         foreach (IGrouping<string, StoredObject> model in files.GroupBy(item => item.Key[..item.Key.IndexOf('/')]))
         {
-            if (!ModelName.IsValid(model.Key))
+            string name = NamePrefix + model.Key;
+            if (!ModelName.IsValid(model.Key) || !ModelName.IsValid(name))
             {
-                problems.Add($"The folder '{model.Key}' is passed over: a model's name must match {ModelName.Pattern}.");
+                string named = NamePrefix.Length == 0 ? "" : $", with the prefix '{NamePrefix}' before it,";
+                problems.Add($"The folder '{model.Key}' is passed over: a model's name{named} must match {ModelName.Pattern}.");
                 continue;
             }
 
-            models.Add(model.Key, await ReadModelAsync(model.Key, [.. model], model.Key == trusted, problems, seen, cancellationToken));
+            models.Add(name, await ReadModelAsync(name, model.Key, [.. model], name == trusted, reading));
         }
 
-        Forget(_sightings, seen);
-        Forget(_texts, seen);
+        _sightings.KeepOnly(reading.Seen);
+        foreach (string gone in _texts.Keys.Where(key => !reading.Seen.Contains(key)).ToList())
+        {
+            _texts.Remove(gone);
+        }
+
         return new RepositoryListing(models, problems);
     }
 
-    private static void Forget<T>(Dictionary<string, T> known, HashSet<string> seen)
-    {
-        foreach (string gone in known.Keys.Where(key => !seen.Contains(key)).ToList())
-        {
-            known.Remove(gone);
-        }
-    }
-
-    private async Task<ModelListing> ReadModelAsync(
-        string name, IReadOnlyList<StoredObject> objects, bool trusted, List<string> problems, HashSet<string> seen, CancellationToken cancellationToken)
+    private async Task<ModelListing> ReadModelAsync(string name, string folder, IReadOnlyList<StoredObject> objects, bool trusted, Reading reading)
     {
         Text config = default;
         var versions = new List<VersionListing>();
-        foreach (IGrouping<string, StoredObject> group in objects.GroupBy(item => Part(item.Key, name.Length + 1)))
+        foreach (IGrouping<string, StoredObject> group in objects.GroupBy(item => Part(item.Key, folder.Length + 1)))
         {
             if (group.Key == ConfigFileName)
             {
-                config = await ReadConfigAsync(group.First(), trusted, seen, cancellationToken);
+                config = await ReadConfigAsync(group.First(), trusted, reading);
             }
-            else if (TryParseVersion(group.Key, out long version) && group.All(item => item.Key.Length > name.Length + 1 + group.Key.Length))
+            else if (TryParseVersion(group.Key, out long version) && group.All(item => item.Key.Length > folder.Length + 1 + group.Key.Length))
             {
-                versions.Add(await ReadVersionAsync($"{name}/{group.Key}/", version, [.. group], trusted, seen, cancellationToken));
+                versions.Add(await ReadVersionAsync($"{folder}/{group.Key}/", version, [.. group], trusted, reading));
             }
             else if (group.Key.All(char.IsAsciiDigit))
             {
-                problems.Add($"'{name}/{group.Key}' is passed over: a version is a folder named by a positive number without leading zeros.");
+                reading.Problems.Add($"'{folder}/{group.Key}' is passed over: a version is a folder named by a positive number without leading zeros.");
             }
         }
 
@@ -93,23 +141,22 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
     }
 
     // The last settled text stays in force while a new one is being written.
-    private async Task<Text> ReadConfigAsync(StoredObject file, bool trusted, HashSet<string> seen, CancellationToken cancellationToken)
+    private async Task<Text> ReadConfigAsync(StoredObject file, bool trusted, Reading reading)
     {
-        bool settled = IsSettled(file.Key, file.Tag, file.LastModified, seen) || trusted;
-        Text text = settled ? await ReadTextAsync(file, LargestConfig, cancellationToken) : new Text(null, $"{ConfigFileName} is still changing.") { IsSettling = true };
-        return text.Content is null && _texts.TryGetValue(file.Key, out (string Tag, byte[] Content) known) ? new Text(known.Content, null) : text;
+        bool settled = IsSettled(file.Key, file.Tag, file.LastModified, reading) || trusted;
+        Text text = settled ? await ReadTextAsync(file, LargestConfig, reading) : new Text(null, $"{ConfigFileName} is still changing.") { IsSettling = true };
+        return text.Content is null && _texts.TryGetValue(file.Key, out JournaledText? known) ? new Text(known.Content, null) : text;
     }
 
-    private async Task<VersionListing> ReadVersionAsync(
-        string prefix, long version, IReadOnlyList<StoredObject> files, bool trusted, HashSet<string> seen, CancellationToken cancellationToken)
+    private async Task<VersionListing> ReadVersionAsync(string prefix, long version, IReadOnlyList<StoredObject> files, bool trusted, Reading reading)
     {
         string fingerprint = Fingerprint(files);
-        bool settled = IsSettled(prefix, fingerprint, files.Max(file => file.LastModified), seen) || trusted;
+        bool settled = IsSettled(prefix, fingerprint, files.Max(file => file.LastModified), reading) || trusted;
         StoredObject manifestFile = files.FirstOrDefault(file => file.Key == prefix + VersionManifest.FileName);
         if (manifestFile.Key is not null)
         {
-            seen.Add(manifestFile.Key);
-            return await ReadManifestAsync(prefix, version, files, manifestFile, fingerprint, cancellationToken);
+            reading.Seen.Add(manifestFile.Key);
+            return await ReadManifestAsync(prefix, version, files, manifestFile, fingerprint, reading);
         }
 
         string? wait = !files.Any(file => file.Key == prefix + ModelArtifact.ModelFileName) ? $"The version has no {ModelArtifact.ModelFileName} yet."
@@ -119,10 +166,10 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
     }
 
     private async Task<VersionListing> ReadManifestAsync(
-        string prefix, long version, IReadOnlyList<StoredObject> files, StoredObject manifestFile, string fingerprint, CancellationToken cancellationToken)
+        string prefix, long version, IReadOnlyList<StoredObject> files, StoredObject manifestFile, string fingerprint, Reading reading)
     {
         VersionListing Waiting(string reason) => new(version, files, fingerprint, reason) { Store = Store, Prefix = prefix };
-        Text text = await ReadTextAsync(manifestFile, VersionManifest.LargestSize, cancellationToken);
+        Text text = await ReadTextAsync(manifestFile, VersionManifest.LargestSize, reading);
         if (text.Problem is not null)
         {
             return Waiting(text.Problem);
@@ -158,27 +205,16 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
         };
     }
 
-    /// <summary>
-    /// Settled: it has looked the same for the settle time by our clock, or it was last changed longer ago than that when first
-    /// seen (so that a start does not wait for files that have been lying there). Once seen, old times prove nothing: copies that keep
-    /// the times of their originals look old while half of them is missing.
-    /// </summary>
-    private bool IsSettled(string key, string fingerprint, DateTimeOffset lastModified, HashSet<string> seen)
+    private bool IsSettled(string key, string fingerprint, DateTimeOffset lastModified, Reading reading)
     {
-        seen.Add(key);
-        if (!_sightings.TryGetValue(key, out Sighting? sighting) || sighting.Fingerprint != fingerprint)
-        {
-            sighting = new Sighting(fingerprint, time.GetTimestamp(), IsFirst: sighting is null);
-            _sightings[key] = sighting;
-        }
-
-        return time.GetElapsedTime(sighting.Since) >= settleTime || (sighting.IsFirst && time.GetUtcNow() - lastModified >= settleTime);
+        reading.Seen.Add(key);
+        return _sightings.IsSettled(key, fingerprint, lastModified);
     }
 
     // One text that cannot be read is the trouble of its model; that of all is a listing that fails.
-    private async Task<Text> ReadTextAsync(StoredObject file, int largest, CancellationToken cancellationToken)
+    private async Task<Text> ReadTextAsync(StoredObject file, int largest, Reading reading)
     {
-        if (_texts.TryGetValue(file.Key, out (string Tag, byte[] Content) known) && known.Tag == file.Tag)
+        if (_texts.TryGetValue(file.Key, out JournaledText? known) && known.Tag == file.Tag)
         {
             return new Text(known.Content, null);
         }
@@ -189,17 +225,33 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
             return new Text(null, $"{name} is larger than {largest} bytes.");
         }
 
+        if (!reading.MayAsk)
+        {
+            return new Text(null, $"{name} is not known, and the store cannot be read now.");
+        }
+
         try
         {
-            using var content = new MemoryStream();
-            await Store.CopyToAsync(file, content, cancellationToken);
-            _texts[file.Key] = (file.Tag, content.ToArray());
-            return new Text(content.ToArray(), null);
+            byte[] content = await FetchTextAsync(file, reading.Cancellation);
+            _texts[file.Key] = new JournaledText(file.Tag, content);
+            return new Text(content, null);
         }
         catch (IOException exception)
         {
             return new Text(null, $"{name} cannot be read: {exception.Message}");
         }
+    }
+
+    private async Task<byte[]> FetchTextAsync(StoredObject file, CancellationToken cancellationToken)
+    {
+        if (Artifacts is not null)
+        {
+            return await Artifacts.ReadAsync(Store, file, cancellationToken);
+        }
+
+        using var content = new MemoryStream();
+        await Store.CopyToAsync(file, content, cancellationToken);
+        return content.ToArray();
     }
 
     private static string Part(string key, int start)
@@ -211,9 +263,10 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
     private static bool TryParseVersion(string text, out long version) =>
         long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out version) && version > 0 && text[0] != '0';
 
-    private static string Fingerprint(IEnumerable<StoredObject> files)
+    // The location is in it: a model that moves to another repository is another one, though its files may look the same.
+    private string Fingerprint(IEnumerable<StoredObject> files)
     {
-        var text = new StringBuilder();
+        StringBuilder text = new StringBuilder(Store.Location).Append('\n');
         foreach (StoredObject file in files.OrderBy(file => file.Key, StringComparer.Ordinal))
         {
             text.Append(file.Key).Append('\n').Append(file.Tag).Append('\n');
@@ -222,8 +275,8 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
     }
 
-    // Since: a timestamp of the clock, which does not jump when the time of day is set.
-    private sealed record Sighting(string Fingerprint, long Since, bool IsFirst);
+    // What one reading of the listed objects carries along. Seen: keys that are remembered for the next one.
+    private sealed record Reading(bool MayAsk, List<string> Problems, HashSet<string> Seen, CancellationToken Cancellation);
 
     // Neither: there is no such file.
     private readonly record struct Text(byte[]? Content, string? Problem)

@@ -13,6 +13,9 @@ public sealed record VersionListing(long Version, IReadOnlyList<StoredObject> Fi
     /// <summary>The key of the version's folder, with a slash at its end.</summary>
     public required string Prefix { get; init; }
 
+    /// <summary>Where its files lie, as operators know it: the repository's location and the version's folder.</summary>
+    public string Source => RepositoryLocation.Of(Store.Location, Prefix);
+
     /// <summary>It waits only for its files to stay unchanged for the settle time.</summary>
     public bool IsSettling { get; init; }
 
@@ -21,7 +24,7 @@ public sealed record VersionListing(long Version, IReadOnlyList<StoredObject> Fi
 }
 
 /// <summary>One model folder as one scan saw it.</summary>
-/// <param name="Name">The folder's name.</param>
+/// <param name="Name">The folder's name, behind the repository's prefix for names.</param>
 /// <param name="ConfigText">The text of <c>model.yaml</c>, or null where there is none.</param>
 /// <param name="Versions">Its version folders, ascending.</param>
 public sealed record ModelListing(string Name, string? ConfigText, IReadOnlyList<VersionListing> Versions)
@@ -30,7 +33,14 @@ public sealed record ModelListing(string Name, string? ConfigText, IReadOnlyList
     public bool IsConfigPending { get; init; }
 }
 
-/// <summary>A whole repository as one scan saw it.</summary>
+/// <summary>A whole repository as one scan saw it, or all repositories together.</summary>
 /// <param name="Models">By name.</param>
 /// <param name="Problems">Names that were passed over, each with its reason, for the log.</param>
-public sealed record RepositoryListing(IReadOnlyDictionary<string, ModelListing> Models, IReadOnlyList<string> Problems);
+public sealed record RepositoryListing(IReadOnlyDictionary<string, ModelListing> Models, IReadOnlyList<string> Problems)
+{
+    /// <summary>Names that several repositories offer, each with a sentence that names them; none of these is in <see cref="Models"/>.</summary>
+    public IReadOnlyDictionary<string, string> Conflicts { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Every repository has been read; without that, a name that is missing may be in one that was not.</summary>
+    public bool IsComplete { get; init; } = true;
+}

@@ -1,6 +1,7 @@
 using System.Text;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Primitives;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.Net.Http.Headers;
 using ModelGateway.Protocols;
@@ -60,9 +61,15 @@ internal sealed partial class TokenEvents(KeySource keys, AcceptedTokens tokens,
             return RefuseAsync(http, StatusCodes.Status401Unauthorized, "Unauthorized", reason);
         }
 
-        // No error code without a token: RFC 6750, 3.1.
-        http.Response.Headers[HeaderNames.WWWAuthenticate] = "Bearer";
-        return RefuseAsync(http, StatusCodes.Status401Unauthorized, "Unauthorized", "A token is needed: send it in the header 'Authorization: Bearer <token>'.");
+        // No error code without a token: RFC 6750, 3.1. Amazon SNS sends its password only to who asks for it.
+        bool takesSecret = http.GetEndpoint()?.Metadata.GetMetadata<EndpointSecret>() is not null;
+        http.Response.Headers[HeaderNames.WWWAuthenticate] = takesSecret ? new StringValues(["Bearer", "Basic realm=\"modelgateway\""]) : "Bearer";
+        return RefuseAsync(
+            http,
+            StatusCodes.Status401Unauthorized,
+            "Unauthorized",
+            "A token is needed: send it in the header 'Authorization: Bearer <token>'."
+            + (takesSecret ? $" Or send the configured secret, as password of HTTP Basic or in the header '{EndpointSecret.Header}'." : ""));
     }
 
     public override Task Forbidden(ForbiddenContext context)

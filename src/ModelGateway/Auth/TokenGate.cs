@@ -29,7 +29,8 @@ internal sealed class TokenGate(RequestDelegate next, AcceptedTokens tokens, Key
             return isOpen || grant.Has(scope) ? next(http) : http.ForbidAsync();
         }
 
-        return CheckAsync(http, isOpen, scope);
+        // Only where the endpoint itself holds a secret: it opens nothing else.
+        return endpoint.Metadata.GetMetadata<EndpointSecret>()?.IsIn(http.Request) == true ? next(http) : CheckAsync(http, isOpen, scope);
     }
 
     private async Task CheckAsync(HttpContext http, bool isOpen, string scope)

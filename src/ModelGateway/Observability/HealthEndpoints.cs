@@ -9,7 +9,7 @@ internal static class HealthEndpoints
         group.MapProbe("/live", () => TypedResults.Ok(new HealthAnswer("live", null)))
             .WithSummary("The process runs. 200 as long as it can answer at all.");
         group.MapProbe("/ready", Ready)
-            .WithSummary("Models are loaded and requests are welcome. 503 while starting and while stopping.")
+            .WithSummary("Models are loaded and requests are welcome; the reason then names repositories that cannot be read now. 503 while starting and while stopping.")
             .Produces<HealthAnswer>()
             .Produces<HealthAnswer>(StatusCodes.Status503ServiceUnavailable);
     }
@@ -18,7 +18,7 @@ internal static class HealthEndpoints
     {
         string? reason = readiness.WhyNot();
         return reason is null
-            ? TypedResults.Ok(new HealthAnswer("ready", null))
+            ? TypedResults.Ok(new HealthAnswer("ready", readiness.Concern()))
             : TypedResults.Json(new HealthAnswer("not ready", reason), statusCode: StatusCodes.Status503ServiceUnavailable);
     }
 

@@ -9,6 +9,16 @@ internal sealed class Readiness(ServableManager manager, RepositoryWatcher watch
     public string? WhyNot() =>
         lifetime.ApplicationStopping.IsCancellationRequested ? "The server is stopping."
         : manager.IsInitialized ? null
-        : watcher.Problem is { } problem ? $"The model repository cannot be read: {problem}"
-        : "The models are being loaded.";
+        : Describe(watcher.Repositories.Where(repository => !repository.IsKnown)) ?? "The models are being loaded.";
+
+    /// <summary>Which repositories cannot be read now, though requests are welcome; null where all can.</summary>
+    public string? Concern() => Describe(watcher.Repositories) is { } unreadable ? $"{unreadable} What was loaded goes on answering." : null;
+
+    private static string? Describe(IEnumerable<WatchedRepository> repositories)
+    {
+        List<string> unreadable = [.. repositories
+            .Where(repository => repository.Problem is not null)
+            .Select(repository => $"The model repository {repository.Location} cannot be read: {repository.Problem}")];
+        return unreadable.Count == 0 ? null : string.Join(" ", unreadable);
+    }
 }

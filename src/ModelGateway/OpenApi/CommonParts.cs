@@ -24,6 +24,11 @@ internal sealed class CommonParts(IOptions<GatewayOptions> options) : IOperation
             operation.RequestBody ??= GenericBody.For(context.ApiDescription.RelativePath ?? "");
         }
 
+        if (context.ApiDescription.ActionDescriptor.EndpointMetadata.OfType<DocumentedBody>().LastOrDefault() is { } body)
+        {
+            operation.RequestBody = GenericBody.For(body);
+        }
+
         Add(operation, context.Document, scope);
     }
 

@@ -4,7 +4,7 @@ using ModelGateway.Serving.Tensors;
 
 namespace ModelGateway.OpenApi;
 
-/// <summary>The bodies of the predictions whose model is not known while the document is written.</summary>
+/// <summary>The bodies of the predictions whose model is not known while the document is written, and of those that describe themselves.</summary>
 internal static class GenericBody
 {
     /// <summary>The native dialect for paths below <c>/predict</c>, otherwise the Open Inference Protocol.</summary>
@@ -17,6 +17,16 @@ internal static class GenericBody
             {
                 Schema = path.StartsWith("predict", StringComparison.Ordinal) ? Native(modelInBody: path == "predict") : OpenInference(),
             },
+        },
+    };
+
+    /// <summary>The body of an endpoint that describes it by itself; it may be left out.</summary>
+    public static OpenApiRequestBody For(DocumentedBody body) => new()
+    {
+        Description = body.Description,
+        Content = new Dictionary<string, IOpenApiMediaType>
+        {
+            ["application/json"] = new OpenApiMediaType { Schema = new OpenApiSchema(), Example = JsonNode.Parse(body.Example) },
         },
     };
 

@@ -84,7 +84,7 @@ public sealed class RepositoryWatcherTests
         await NextAsync();
         await serving.Watcher.StopAsync(CancellationToken.None);
 
-        Assert.NotEmpty(await serving.MetricsAsync("modelgateway_repository_scans_total{outcome=\"error\"}"));
+        Assert.NotEmpty(await serving.MetricsAsync($"modelgateway_repository_scans_total{{repository=\"{serving.Store.Location}\",outcome=\"error\"}}"));
         Assert.Equal(1, await serving.PredictAsync("adder"));
 
         // The watcher may not wait for the clock yet: it is moved until the scan comes.
@@ -92,7 +92,7 @@ public sealed class RepositoryWatcherTests
         {
             while (!await scanned.WaitAsync(TimeSpan.FromMilliseconds(5)))
             {
-                serving.Time.Advance(serving.Options.PollInterval);
+                serving.Time.Advance(ServingHarness.PollInterval);
             }
         }
     }

@@ -91,9 +91,10 @@ public sealed class ServableManagerMetricsTests
         serving.Store.OnList = _ => throw new IOException("gone");
         await serving.ScanAsync();
 
-        Assert.Single(await serving.MetricsAsync("modelgateway_repository_scans_total{outcome=\"success\"} 1"));
-        Assert.Single(await serving.MetricsAsync("modelgateway_repository_scans_total{outcome=\"error\"} 1"));
-        string last = Assert.Single(await serving.MetricsAsync("modelgateway_repository_last_scan_timestamp_seconds "));
+        string repository = $"repository=\"{serving.Store.Location}\"";
+        Assert.Single(await serving.MetricsAsync($"modelgateway_repository_scans_total{{{repository},outcome=\"success\"}} 1"));
+        Assert.Single(await serving.MetricsAsync($"modelgateway_repository_scans_total{{{repository},outcome=\"error\"}} 1"));
+        string last = Assert.Single(await serving.MetricsAsync($"modelgateway_repository_last_scan_timestamp_seconds{{{repository}}} "));
         Assert.Equal(serving.Time.GetUtcNow().ToUnixTimeSeconds(), double.Parse(last.Split(' ')[1], CultureInfo.InvariantCulture), 1.0);
     }
 

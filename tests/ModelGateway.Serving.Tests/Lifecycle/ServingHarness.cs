@@ -21,6 +21,8 @@ namespace ModelGateway.Serving.Tests.Lifecycle;
 /// </summary>
 internal sealed class ServingHarness : IDisposable
 {
+    public static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(2);
+
     // Long enough for a busy machine: who waits this long waits for ever.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private readonly CollectorRegistry _registry = Metrics.NewCustomRegistry();
@@ -38,7 +40,7 @@ internal sealed class ServingHarness : IDisposable
         Manager = new ServableManager(
             _artifacts, runtime ?? new OnnxModelRuntime(new OnnxOptions(), NullLogger<OnnxModelRuntime>.Instance), ServingMetrics, Options, Time, NullLogger<ServableManager>.Instance);
         Watcher = new RepositoryWatcher(
-            new ModelRepository(Store, Options.SettleTime, Time), Manager, ServingMetrics, Options, Time, NullLogger<RepositoryWatcher>.Instance);
+            [new WatchedRepository(new ModelRepository(Store, Options.SettleTime, Time), PollInterval)], Manager, ServingMetrics, Options, Time, NullLogger<RepositoryWatcher>.Instance);
         Predictor = new Predictor(Options, TimeProvider.System, NullLogger<Predictor>.Instance);
     }
 

@@ -137,7 +137,7 @@ internal sealed class RepositoryAnswers(
     }
 
     private ProblemResult Unknown(HttpContext http, string model) => new(
-        watcher.Problem is { } problem ? new PredictError(PredictErrorKind.NotReady, $"The model repository cannot be read: {problem}")
+        watcher.ProblemFor(model) is { } problem ? new PredictError(PredictErrorKind.NotReady, $"The model repository cannot be read: {problem}")
         : manager.Check(new ModelSpec(model), access.Filter(http)) is { Kind: PredictErrorKind.UnknownModel } error ? error
         : new PredictError(PredictErrorKind.UnknownModel, $"There is no model '{model}'."));
 }

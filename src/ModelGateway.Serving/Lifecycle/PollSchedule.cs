@@ -1,0 +1,40 @@
+namespace ModelGateway.Serving.Lifecycle;
+
+/// <summary>
+/// How long to wait before a repository is looked at again: the interval, after failures twice as long each time, and never quite the
+/// same, so that many gateways do not ask at once. Used by one scan at a time.
+/// </summary>
+internal sealed class PollSchedule(TimeSpan interval, Func<double> random)
+{
+    /// <summary>How far a pause may lie from the nominal one, as a part of it.</summary>
+    public const double Jitter = 0.1;
+
+    // A store that comes back is noticed within this time, unless the interval itself is longer.
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
+
+    private int _failures;
+
+    /// <summary>The last look was answered.</summary>
+    public void Succeeded() => _failures = 0;
+
+    /// <summary>The last look failed.</summary>
+    public void Failed() => _failures++;
+
+    /// <summary>The pause until the next look.</summary>
+    /// <param name="settleTime">Something settles, and can have settled after this time; null for nothing.</param>
+    public TimeSpan Next(TimeSpan? settleTime)
+    {
+        TimeSpan pause = _failures == 0 ? interval : BackOff();
+        TimeSpan varied = pause * (1 - Jitter + (2 * Jitter * random()));
+        return _failures == 0 && settleTime < varied ? settleTime.Value : varied;
+    }
+
+    private TimeSpan BackOff()
+    {
+        TimeSpan longest = interval > LongestPause ? interval : LongestPause;
+
+        // 2^30 intervals are more than any bound; a larger shift would overflow.
+        double factor = 1L << Math.Min(_failures - 1, 30);
+        return longest / factor <= interval ? longest : interval * factor;
+    }
+}
