@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
 using ModelGateway.Auth;
+using ModelGateway.Trust;
 
 namespace ModelGateway;
 
@@ -31,6 +32,10 @@ internal sealed class GatewayOptions
 
     [Description("Folder for copies of the loaded models. Default: `modelgateway-` and the user's name in the folder for temporary files.")]
     public string? ArtifactFolder { get; set; }
+
+    public SignatureOptions Signatures { get; set; } = new();
+
+    public EncryptionOptions Encryption { get; set; } = new();
 
     [ValidateObjectMembers]
     public RuntimeOptions Runtime { get; set; } = new();

@@ -5,6 +5,7 @@ using ModelGateway.Serving.Lifecycle;
 using ModelGateway.Serving.Repository;
 using ModelGateway.Serving.Runtime;
 using ModelGateway.Serving.Runtime.Onnx;
+using ModelGateway.Trust;
 
 namespace ModelGateway;
 
@@ -14,8 +15,10 @@ internal static class ServingSetup
     public static IServiceCollection AddServing(this IServiceCollection services)
     {
         services.AddSingleton(TimeProvider.System);
-        services.AddSingleton(provider => ToServingOptions(provider.GetRequiredService<IOptions<GatewayOptions>>().Value));
-        services.AddSingleton(provider => ToOnnxOptions(provider.GetRequiredService<IOptions<GatewayOptions>>().Value.Runtime));
+        services.AddSingleton(provider => ToServingOptions(
+            provider.GetRequiredService<IOptions<GatewayOptions>>().Value, provider.GetRequiredService<IHostEnvironment>().ContentRootPath));
+        services.AddSingleton(provider => ToOnnxOptions(
+            provider.GetRequiredService<IOptions<GatewayOptions>>().Value.Runtime, provider.GetRequiredService<ServingOptions>()));
         services.AddSingleton(OpenStore);
         services.AddSingleton(provider => new ModelRepository(
             provider.GetRequiredService<IObjectStore>(), provider.GetRequiredService<ServingOptions>().SettleTime, provider.GetRequiredService<TimeProvider>()));
@@ -42,7 +45,7 @@ internal static class ServingSetup
         return Backends.Open(repository, services.GetRequiredService<IHostEnvironment>().ContentRootPath, gateway.GetSection, settings => context with { Settings = settings });
     }
 
-    private static ServingOptions ToServingOptions(GatewayOptions options)
+    private static ServingOptions ToServingOptions(GatewayOptions options, string contentRoot)
     {
         var defaults = new ServingOptions();
         return defaults with
@@ -53,9 +56,16 @@ internal static class ServingSetup
             ArtifactFolder = options.ArtifactFolder ?? defaults.ArtifactFolder,
             QueueLength = options.Limits.QueueLength,
             PredictTimeout = options.Limits.PredictTimeout,
+            Signatures = ConfiguredTrust.ReadSignatures(options.Signatures, contentRoot, []),
+            Encryption = ConfiguredTrust.ReadEncryption(options.Encryption, contentRoot, []),
         };
     }
 
-    private static OnnxOptions ToOnnxOptions(RuntimeOptions options) =>
-        new() { Threads = options.Threads, ExecutionProvider = options.ExecutionProvider, MemoryArena = options.MemoryArena };
+    private static OnnxOptions ToOnnxOptions(RuntimeOptions options, ServingOptions serving) => new()
+    {
+        Threads = options.Threads,
+        ExecutionProvider = options.ExecutionProvider,
+        MemoryArena = options.MemoryArena,
+        Encryption = serving.Encryption,
+    };
 }
