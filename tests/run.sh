@@ -9,9 +9,10 @@ export ORT_DISABLE_TELEMETRY=1
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 
 # tool -> Debian package. strace watches what a process opens and asks for; promtool checks metrics; Chromium opens Swagger UI;
-# curl runs the line that Development prints.
+# curl runs the line that Development prints; openssl signs as publishers do.
 declare -A packages=(
   [strace]=strace [promtool]=prometheus [chromium]=chromium [chromedriver]=chromium-driver [curl]=curl
+  [openssl]=openssl
 )
 missing=()
 for tool in "${!packages[@]}"; do

@@ -36,7 +36,7 @@ internal sealed class ServingHarness : IDisposable
         ServingMetrics = new ServingMetrics(_registry);
         _artifacts = new ArtifactCache(_artifactFolder);
         Manager = new ServableManager(
-            _artifacts, runtime ?? new OnnxModelRuntime(new OnnxOptions(), NullLogger<OnnxModelRuntime>.Instance), ServingMetrics, Options, Time, NullLogger<ServableManager>.Instance);
+            _artifacts, runtime ?? new OnnxModelRuntime(new OnnxOptions { Encryption = Options.Encryption }, NullLogger<OnnxModelRuntime>.Instance), ServingMetrics, Options, Time, NullLogger<ServableManager>.Instance);
         Watcher = new RepositoryWatcher(
             new ModelRepository(Store, Options.SettleTime, Time), Manager, ServingMetrics, Options, Time, NullLogger<RepositoryWatcher>.Instance);
         Predictor = new Predictor(Options, TimeProvider.System, NullLogger<Predictor>.Instance);

@@ -80,10 +80,10 @@ public static class EncryptedFile
         EncryptionKey key = keys.Find(header.KeyId) ?? throw new InvalidDataException(
             $"is encrypted with the key '{header.KeyId}', which Gateway:Encryption:Keys does not have{(keys.Ids.Any() ? $"; it has {string.Join(", ", keys.Ids.Select(id => $"'{id}'"))}." : ".")}");
 
-        // Only the last chunk may be shorter, so the number of chunks and the plain length follow from the file's.
+        // Only the last chunk may be shorter, so the number of chunks and the plain length follow from the file's. An empty file has a chunk too.
         int sealedSize = header.ChunkSize + EncryptedHeader.TagSize;
         long length = cipher.Length - cipher.Position;
-        long count = (length + sealedSize - 1) / sealedSize;
+        long count = Math.Max(1, (length + sealedSize - 1) / sealedSize);
         long plainLength = length - (count * EncryptedHeader.TagSize);
         if (length - ((count - 1) * sealedSize) < EncryptedHeader.TagSize || count > uint.MaxValue)
         {
