@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Security.Cryptography;
-using System.Text;
 using ModelGateway.Serving.Repository.Encryption;
 using NSec.Cryptography;
 
@@ -59,7 +58,11 @@ internal static class KeygenCommand
     private static (string Secret, string Public) MakeEd25519()
     {
         using var key = Key.Create(SignatureAlgorithm.Ed25519, new KeyCreationParameters { ExportPolicy = KeyExportPolicies.AllowPlaintextExport });
-        string Text(KeyBlobFormat format) => Encoding.ASCII.GetString(key.Export(format)).TrimEnd() + "\n";
-        return (Text(KeyBlobFormat.PkixPrivateKeyText), Text(KeyBlobFormat.PkixPublicKeyText));
+        byte[] secret = key.Export(KeyBlobFormat.PkixPrivateKey);
+        (string, string) pem = (
+            PemEncoding.WriteString("PRIVATE KEY", secret) + "\n",
+            PemEncoding.WriteString("PUBLIC KEY", key.Export(KeyBlobFormat.PkixPublicKey)) + "\n");
+        CryptographicOperations.ZeroMemory(secret);
+        return pem;
     }
 }
