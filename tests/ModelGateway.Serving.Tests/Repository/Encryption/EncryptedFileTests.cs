@@ -162,6 +162,20 @@ public sealed class EncryptedFileTests
     }
 
     [Fact]
+    public void Decrypt_MoreThanMemoryCanHold_IsRefusedBeforeItIsRead()
+    {
+        string path = Path.GetTempFileName();
+        using FileStream file = new(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None, 4096, FileOptions.DeleteOnClose);
+        file.Write(Encrypt(Content(10)));
+        file.SetLength(3L << 30);
+        file.Position = 0;
+
+        string message = Assert.Throws<InvalidDataException>(() => EncryptedFile.Decrypt(file, "a", Keys, CancellationToken.None)).Message;
+
+        Assert.Contains("what is decrypted in memory can have", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Decrypt_Cancelled_IsCancelled()
     {
         using var cipher = new MemoryStream(Encrypt(Content(10)));
