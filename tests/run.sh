@@ -9,11 +9,11 @@ export ORT_DISABLE_TELEMETRY=1
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 
 # tool -> Debian package. strace watches what a process opens and asks for; promtool checks metrics; Chromium opens Swagger UI;
-# curl runs the line that Development prints; nginx serves repositories (it is started by the tests, on ports of their own); npm fetches
-# what is below artifacts/tools.
+# curl runs the line that Development prints; openssl signs as publishers do; nginx serves repositories (it is started by the tests, on ports
+# of their own); npm fetches what is below artifacts/tools.
 declare -A packages=(
   [strace]=strace [promtool]=prometheus [chromium]=chromium [chromedriver]=chromium-driver [curl]=curl
-  [nginx]=nginx-light [npm]=npm
+  [nginx]=nginx-light [npm]=npm [openssl]=openssl
 )
 # Where Debian keeps servers; only root's path has it.
 PATH="$PATH:/usr/sbin"

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 using ModelGateway.Auth;
 using ModelGateway.Repositories;
 using ModelGateway.Serving.Repository;
+using ModelGateway.Trust;
 
 namespace ModelGateway;
 
@@ -41,6 +42,10 @@ internal sealed class GatewayOptions
 
     [ValidateObjectMembers]
     public FetchOptions ArtifactCache { get; set; } = new();
+
+    public SignatureOptions Signatures { get; set; } = new();
+
+    public EncryptionOptions Encryption { get; set; } = new();
 
     [ValidateObjectMembers]
     public RuntimeOptions Runtime { get; set; } = new();

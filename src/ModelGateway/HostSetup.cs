@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 using ModelGateway.Repositories;
+using ModelGateway.Trust;
 
 namespace ModelGateway;
 
@@ -16,6 +17,7 @@ internal static class HostSetup
         builder.Services.AddSingleton<IOptionsChangeTokenSource<GatewayOptions>>(new ConfigurationChangeTokenSource<GatewayOptions>(section));
         builder.Services.AddOptionsWithValidateOnStart<GatewayOptions, GatewayOptionsValidator>().Configure(options => Bind(section, options));
         builder.Services.AddSingleton<IValidateOptions<GatewayOptions>>(new RepositoryValidator(section, builder.Environment));
+        builder.Services.AddSingleton<IValidateOptions<GatewayOptions>, TrustOptionsValidator>();
         builder.Services.AddOptions<HostOptions>()
             .Configure<IOptions<GatewayOptions>>((host, gateway) => host.ShutdownTimeout = gateway.Value.Shutdown.Delay + gateway.Value.Shutdown.Timeout);
     }

@@ -6,6 +6,7 @@ using ModelGateway.Serving.Lifecycle;
 using ModelGateway.Serving.Repository;
 using ModelGateway.Serving.Runtime;
 using ModelGateway.Serving.Runtime.Onnx;
+using ModelGateway.Trust;
 
 namespace ModelGateway;
 
@@ -19,8 +20,10 @@ internal static class ServingSetup
     public static IServiceCollection AddServing(this IServiceCollection services)
     {
         services.AddSingleton(TimeProvider.System);
-        services.AddSingleton(provider => ToServingOptions(provider.GetRequiredService<IOptions<GatewayOptions>>().Value));
-        services.AddSingleton(provider => ToOnnxOptions(provider.GetRequiredService<IOptions<GatewayOptions>>().Value.Runtime));
+        services.AddSingleton(provider => ToServingOptions(
+            provider.GetRequiredService<IOptions<GatewayOptions>>().Value, provider.GetRequiredService<IHostEnvironment>().ContentRootPath));
+        services.AddSingleton(provider => ToOnnxOptions(
+            provider.GetRequiredService<IOptions<GatewayOptions>>().Value.Runtime, provider.GetRequiredService<ServingOptions>()));
         services.AddSingleton(CreateArtifactCache);
         services.AddSingleton(provider => new ListingJournal(
             Path.Combine(provider.GetRequiredService<ServingOptions>().ArtifactFolder, "listings"), provider.GetRequiredService<ILogger<ListingJournal>>()));
@@ -71,7 +74,7 @@ internal static class ServingSetup
             services.GetRequiredService<TimeProvider>());
     }
 
-    private static ServingOptions ToServingOptions(GatewayOptions options)
+    private static ServingOptions ToServingOptions(GatewayOptions options, string contentRoot)
     {
         var defaults = new ServingOptions();
         return defaults with
@@ -81,9 +84,16 @@ internal static class ServingSetup
             ArtifactFolder = options.ArtifactFolder ?? defaults.ArtifactFolder,
             QueueLength = options.Limits.QueueLength,
             PredictTimeout = options.Limits.PredictTimeout,
+            Signatures = ConfiguredTrust.ReadSignatures(options.Signatures, contentRoot, []),
+            Encryption = ConfiguredTrust.ReadEncryption(options.Encryption, contentRoot, []),
         };
     }
 
-    private static OnnxOptions ToOnnxOptions(RuntimeOptions options) =>
-        new() { Threads = options.Threads, ExecutionProvider = options.ExecutionProvider, MemoryArena = options.MemoryArena };
+    private static OnnxOptions ToOnnxOptions(RuntimeOptions options, ServingOptions serving) => new()
+    {
+        Threads = options.Threads,
+        ExecutionProvider = options.ExecutionProvider,
+        MemoryArena = options.MemoryArena,
+        Encryption = serving.Encryption,
+    };
 }

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Models;
 using ModelGateway.Serving.Repository;
+using ModelGateway.Serving.Repository.Encryption;
 using ModelGateway.Serving.Runtime;
 using ModelGateway.Serving.Scheduling;
 using ModelGateway.Serving.Tensors;
@@ -25,6 +26,7 @@ internal sealed partial class ServableLoader(
         // For lines that know nothing of models, such as ONNX Runtime's about a graph.
         using IDisposable? scope = logger.BeginScope(new Dictionary<string, object> { ["Model"] = id.Model, ["Version"] = id.Version });
         long started = time.GetTimestamp();
+        options.Signatures.CheckListed(listing);
         enter(ServableState.Fetching);
 
         // A loader thread may block: it answers nobody.
@@ -33,7 +35,8 @@ internal sealed partial class ServableLoader(
         try
         {
             enter(ServableState.Verifying);
-            string[] labels = ReadLabels(artifact);
+            options.Signatures.Check(listing, artifact);
+            string[] labels = ReadLabels(new ArtifactFiles(artifact, options.Encryption), cancellationToken);
             enter(ServableState.Loading);
             instance = runtime.Load(artifact, config, cancellationToken);
             CheckAgainst(instance.Signature, config);
@@ -77,10 +80,9 @@ internal sealed partial class ServableLoader(
         }
     }
 
-    private static string[] ReadLabels(ModelArtifact artifact)
+    private static string[] ReadLabels(ArtifactFiles files, CancellationToken cancellationToken)
     {
-        string path = Path.Combine(artifact.Directory, "labels.txt");
-        string[] lines = File.Exists(path) ? [.. File.ReadLines(path).Select(line => line.Trim())] : [];
+        string[] lines = [.. (files.ReadText("labels.txt", cancellationToken) ?? "").Split('\n').Select(line => line.Trim())];
 
         // An empty line at the end is the end of the file; one between two labels is a class without a name, and keeps its place.
         return lines[..(Array.FindLastIndex(lines, line => line.Length > 0) + 1)];

@@ -1,3 +1,6 @@
+using ModelGateway.Serving.Repository.Encryption;
+using ModelGateway.Serving.Repository.Signing;
+
 namespace ModelGateway.Serving.Lifecycle;
 
 /// <summary>Settings of the model life cycle and of the bounds that hold where a model sets none of its own.</summary>
@@ -23,4 +26,10 @@ public sealed record ServingOptions
 
     /// <summary>Longest time of one run that warms a version up; a first run may well take longer than those that follow.</summary>
     public TimeSpan WarmupTimeout { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Which versions are believed.</summary>
+    public SignaturePolicy Signatures { get; init; } = SignaturePolicy.Off;
+
+    /// <summary>Keys of encrypted files.</summary>
+    public EncryptionKeys Encryption { get; init; } = EncryptionKeys.None;
 }

@@ -1,3 +1,5 @@
+using ModelGateway.Serving.Repository.Encryption;
+
 namespace ModelGateway.Serving.Repository;
 
 /// <summary>The files of one version in a local folder that nobody else writes to. Disposing it removes the folder.</summary>
@@ -9,6 +11,9 @@ public sealed class ModelArtifact(string directory, string digest, long sizeByte
 {
     /// <summary>The file that holds the graph.</summary>
     public const string ModelFileName = "model.onnx";
+
+    /// <summary>The same, encrypted.</summary>
+    public const string EncryptedModelFileName = ModelFileName + EncryptedFile.Extension;
 
     private Action? _removed = removed;
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using ModelGateway.Serving.Models;
+using ModelGateway.Serving.Repository.Signing;
 
 namespace ModelGateway.Serving.Repository;
 
@@ -159,7 +160,16 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
             return await ReadManifestAsync(prefix, version, files, manifestFile, fingerprint, reading);
         }
 
-        string? wait = !files.Any(file => file.Key == prefix + ModelArtifact.ModelFileName) ? $"The version has no {ModelArtifact.ModelFileName} yet."
+        bool Has(string name) => files.Any(file => file.Key == prefix + name);
+        string? wait = (Has(ModelArtifact.ModelFileName), Has(ModelArtifact.EncryptedModelFileName)) switch
+        {
+            (false, false) => $"The version has no {ModelArtifact.ModelFileName} yet.",
+            (true, true) => $"The version has both {ModelArtifact.ModelFileName} and {ModelArtifact.EncryptedModelFileName}: remove the one that is not meant.",
+            _ => null,
+        };
+
+        // A manifest is written last, after its signature.
+        wait ??= Has(ManifestSignature.FileName) ? $"Waiting for {VersionManifest.FileName}, whose signature is there."
             : !settled ? "Its files are still changing."
             : null;
         return new VersionListing(version, files, fingerprint, wait) { Store = Store, Prefix = prefix, IsSettling = wait is not null && !settled };
@@ -195,6 +205,16 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
             }
 
             named.Add(found);
+        }
+
+        if (byKey.TryGetValue(prefix + ManifestSignature.FileName, out StoredObject signature))
+        {
+            if (signature.Size > ManifestSignature.LargestSize)
+            {
+                return Waiting($"{ManifestSignature.FileName} is larger than {ManifestSignature.LargestSize} bytes.");
+            }
+
+            named.Add(signature);
         }
 
         return new VersionListing(version, named, fingerprint, null)

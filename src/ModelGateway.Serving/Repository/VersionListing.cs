@@ -2,7 +2,7 @@ namespace ModelGateway.Serving.Repository;
 
 /// <summary>One version folder as one scan saw it.</summary>
 /// <param name="Version">The folder's number.</param>
-/// <param name="Files">The files to fetch, by key; with a manifest those it names and itself.</param>
+/// <param name="Files">The files to fetch, by key; with a manifest those it names, itself and its signature.</param>
 /// <param name="Fingerprint">Equal as long as no file changed.</param>
 /// <param name="WaitReason">Why the version is not complete yet, or null where it may be loaded.</param>
 public sealed record VersionListing(long Version, IReadOnlyList<StoredObject> Files, string Fingerprint, string? WaitReason)

@@ -1,12 +1,14 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using ModelGateway.Serving.Repository.Signing;
 
 namespace ModelGateway.Serving.Repository;
 
 /// <summary>
 /// <c>manifest.json</c> of a version, written last by whoever publishes it:
-/// <c>{"files":[{"name":"model.onnx","size":692,"sha256":"…"}]}</c>. Names are relative to the version's folder.
+/// <c>{"model":"iris","version":1,"files":[{"name":"model.onnx","size":692,"sha256":"…"}]}</c>. Names are relative to the version's folder;
+/// model and version may be left out.
 /// </summary>
 public sealed partial class VersionManifest
 {
@@ -16,7 +18,18 @@ public sealed partial class VersionManifest
     /// <summary>A manifest larger than this is not read; bytes.</summary>
     public const int LargestSize = 1 << 20;
 
-    private VersionManifest(IReadOnlyList<ManifestFile> files) => Files = files;
+    private VersionManifest(string? model, long? version, IReadOnlyList<ManifestFile> files)
+    {
+        Model = model;
+        Version = version;
+        Files = files;
+    }
+
+    /// <summary>The model's folder, where the manifest names it: a signed manifest is then good for no other.</summary>
+    public string? Model { get; }
+
+    /// <summary>The version's folder, where the manifest names it.</summary>
+    public long? Version { get; }
 
     /// <summary>Every file of the version except the manifest.</summary>
     public IReadOnlyList<ManifestFile> Files { get; }
@@ -46,10 +59,17 @@ public sealed partial class VersionManifest
             Check(file, names);
         }
 
-        return names.Contains(ModelArtifact.ModelFileName)
-            ? new VersionManifest(files!)
-            : throw new FormatException($"{FileName} does not name {ModelArtifact.ModelFileName}.");
+        return (names.Contains(ModelArtifact.ModelFileName), names.Contains(ModelArtifact.EncryptedModelFileName)) switch
+        {
+            (false, false) => throw new FormatException($"{FileName} does not name {ModelArtifact.ModelFileName}."),
+            (true, true) => throw new FormatException($"{FileName} names both {ModelArtifact.ModelFileName} and {ModelArtifact.EncryptedModelFileName}."),
+            _ => new VersionManifest(document.Model, document.Version, files!),
+        };
     }
+
+    /// <summary>The text of a manifest, for those who publish.</summary>
+    public static byte[] Format(string? model, long? version, IReadOnlyList<ManifestFile> files) =>
+        JsonSerializer.SerializeToUtf8Bytes(new Document(model, version, files), Json.Default.Document);
 
     private static void Check([NotNull] ManifestFile? file, HashSet<string> names)
     {
@@ -68,9 +88,9 @@ public sealed partial class VersionManifest
             throw new FormatException($"{FileName} has no SHA-256 for '{file.Name}'.");
         }
 
-        if (file.Name == FileName)
+        if (file.Name is FileName or ManifestSignature.FileName)
         {
-            throw new FormatException($"{FileName} names itself.");
+            throw new FormatException($"{FileName} names itself or its signature.");
         }
 
         if (!names.Add(file.Name))
@@ -80,9 +100,10 @@ public sealed partial class VersionManifest
     }
 
     // The serializer checks that no property is null, but not that no element is.
-    internal sealed record Document(IReadOnlyList<ManifestFile?>? Files = null);
+    internal sealed record Document(string? Model = null, long? Version = null, IReadOnlyList<ManifestFile?>? Files = null);
 
-    [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectRequiredConstructorParameters = true, RespectNullableAnnotations = true)]
+    [JsonSourceGenerationOptions(
+        WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectRequiredConstructorParameters = true, RespectNullableAnnotations = true)]
     [JsonSerializable(typeof(Document))]
     private sealed partial class Json : JsonSerializerContext;
 }

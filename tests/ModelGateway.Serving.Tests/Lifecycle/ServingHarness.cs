@@ -38,7 +38,7 @@ internal sealed class ServingHarness : IDisposable
         ServingMetrics = new ServingMetrics(_registry);
         _artifacts = new ArtifactCache(_artifactFolder, new ArtifactCacheOptions { Attempts = 2, RetryPause = TimeSpan.Zero }, ServingMetrics);
         Manager = new ServableManager(
-            _artifacts, runtime ?? new OnnxModelRuntime(new OnnxOptions(), NullLogger<OnnxModelRuntime>.Instance), ServingMetrics, Options, Time, NullLogger<ServableManager>.Instance);
+            _artifacts, runtime ?? new OnnxModelRuntime(new OnnxOptions { Encryption = Options.Encryption }, NullLogger<OnnxModelRuntime>.Instance), ServingMetrics, Options, Time, NullLogger<ServableManager>.Instance);
         Watcher = new RepositoryWatcher(
             [new WatchedRepository(new ModelRepository(Store, Options.SettleTime, Time), PollInterval)], Manager, ServingMetrics, Options, Time, NullLogger<RepositoryWatcher>.Instance);
         Predictor = new Predictor(Options, TimeProvider.System, NullLogger<Predictor>.Instance);

@@ -52,12 +52,27 @@ public class VersionManifestTests
     [InlineData("""{"files":[{"name":"labels.txt","size":1,"sha256":"S"}]}""", "does not name model.onnx")]
     [InlineData("""{"files":[{"name":"model.onnx","size":1,"sha256":"S"},{"name":"model.onnx","size":1,"sha256":"S"}]}""", "names 'model.onnx' twice")]
     [InlineData("""{"files":[{"name":"model.onnx","size":1,"sha256":"S"},{"name":"manifest.json","size":1,"sha256":"S"}]}""", "names itself")]
+    [InlineData("""{"files":[{"name":"model.onnx","size":1,"sha256":"S"},{"name":"manifest.json.sig","size":1,"sha256":"S"}]}""", "names itself or its signature")]
+    [InlineData("""{"files":[{"name":"model.onnx","size":1,"sha256":"S"},{"name":"model.onnx.enc","size":1,"sha256":"S"}]}""", "names both")]
+    [InlineData("""{"model":1,"files":[{"name":"model.onnx","size":1,"sha256":"S"}]}""", "is not a manifest")]
+    [InlineData("""{"version":"1","files":[{"name":"model.onnx","size":1,"sha256":"S"}]}""", "is not a manifest")]
     public void Parse_WhatIsNoManifest_SaysWhy(string json, string reason)
     {
         FormatException exception = Assert.Throws<FormatException>(() => Parse(json));
 
         Assert.Contains("manifest.json", exception.Message, StringComparison.Ordinal);
         Assert.Contains(reason, exception.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(null, null)]
+    [InlineData("iris", 3L)]
+    public void Format_ThenParse_IsTheSame(string? model, long? version)
+    {
+        VersionManifest manifest = VersionManifest.Parse(VersionManifest.Format(model, version, [new ManifestFile("model.onnx.enc", 5, Sum)]));
+
+        Assert.Equal((model, version), (manifest.Model, manifest.Version));
+        Assert.Equal(new ManifestFile("model.onnx.enc", 5, Sum), Assert.Single(manifest.Files));
     }
 
     [Fact]

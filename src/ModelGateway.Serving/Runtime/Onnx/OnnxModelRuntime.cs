@@ -26,14 +26,15 @@ public sealed class OnnxModelRuntime : IModelRuntime
     /// <inheritdoc/>
     public IModelInstance Load(ModelArtifact artifact, ModelConfig config, CancellationToken cancellationToken)
     {
-        OnnxFileHeader header = ReadHeader(artifact);
+        using OnnxModelSource source = OnnxModelSource.Open(artifact, _options.Encryption, cancellationToken);
+        OnnxFileHeader header = source.Header;
         bool arena = config.MemoryArena ?? _options.MemoryArena;
         using SessionOptions options = CreateOptions(config, arena);
         using CancellationTokenRegistration stop = cancellationToken.Register(() => options.SetLoadCancellationFlag(true));
         InferenceSession? session = null;
         try
         {
-            session = CreateSession(artifact.ModelFile, options, config);
+            session = CreateSession(source, options, config);
             ModelSignature signature = OnnxSignatureReader.Read(session, header);
             long memory = (long)(artifact.SizeBytes * MemoryPerFileByte) + MemoryOfAnySession;
             return new OnnxModelInstance(session, signature, ReadMetadata(session, header), memory, arena);
@@ -48,10 +49,10 @@ public sealed class OnnxModelRuntime : IModelRuntime
 
     // Threads that a session starts would be as quiet as the one that creates it, also when they run requests: only a session that
     // uses the process's pool or the caller's thread starts none.
-    private InferenceSession CreateSession(string file, SessionOptions options, ModelConfig config) =>
+    private InferenceSession CreateSession(OnnxModelSource source, SessionOptions options, ModelConfig config) =>
         config.Threads is null or 1 && ProviderOf(config) == CpuProvider
-            ? QuietThread.Run(() => new InferenceSession(file, options))
-            : new InferenceSession(file, options);
+            ? QuietThread.Run(() => source.CreateSession(options))
+            : source.CreateSession(options);
 
     private string ProviderOf(ModelConfig config) => config.ExecutionProvider ?? _options.ExecutionProvider;
 
@@ -76,18 +77,6 @@ public sealed class OnnxModelRuntime : IModelRuntime
         .Replace(folder + Path.DirectorySeparatorChar, "", StringComparison.Ordinal)
         .Replace(folder, ".", StringComparison.Ordinal)
         .Replace(Path.GetDirectoryName(folder) + Path.DirectorySeparatorChar, "../", StringComparison.Ordinal);
-
-    private static OnnxFileHeader ReadHeader(ModelArtifact artifact)
-    {
-        try
-        {
-            return OnnxFileHeader.Read(artifact.ModelFile);
-        }
-        catch (InvalidDataException exception)
-        {
-            throw new ModelLoadException(exception.Message, exception);
-        }
-    }
 
     private static ModelMetadata ReadMetadata(InferenceSession session, OnnxFileHeader header)
     {

@@ -1,3 +1,5 @@
+using ModelGateway.Serving.Repository.Encryption;
+
 namespace ModelGateway.Serving.Runtime.Onnx;
 
 /// <summary>Settings of ONNX Runtime for the whole process.</summary>
@@ -15,4 +17,7 @@ public sealed record OnnxOptions
     /// as far as the arena can shrink: never below its first chunk.
     /// </summary>
     public bool MemoryArena { get; init; }
+
+    /// <summary>Keys of encrypted models.</summary>
+    public EncryptionKeys Encryption { get; init; } = EncryptionKeys.None;
 }

@@ -1,0 +1,3 @@
+using ModelGateway.Cli;
+
+return CommandLine.Run(args, Console.Out, Console.Error);

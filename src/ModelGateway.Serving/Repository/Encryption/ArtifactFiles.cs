@@ -1,0 +1,64 @@
+namespace ModelGateway.Serving.Repository.Encryption;
+
+/// <summary>The files of an artifact by their plain names, whether they lie there plain or encrypted.</summary>
+/// <param name="artifact">The files.</param>
+/// <param name="keys">The keys at hand.</param>
+public sealed class ArtifactFiles(ModelArtifact artifact, EncryptionKeys keys)
+{
+    /// <summary>Whether there is any encrypted file.</summary>
+    public bool HasEncrypted => Directory.EnumerateFiles(artifact.Directory, "*" + EncryptedFile.Extension, SearchOption.AllDirectories).Any();
+
+    /// <summary>Whether the file is there in its encrypted form.</summary>
+    /// <exception cref="InvalidDataException">It is there in both forms, and nobody can say which is meant.</exception>
+    public bool IsEncrypted(string name)
+    {
+        if (!ObjectKey.IsListed(name) || !File.Exists(PathOf(name + EncryptedFile.Extension)))
+        {
+            return false;
+        }
+
+        return !File.Exists(PathOf(name)) ? true : throw new InvalidDataException($"There are both '{name}' and '{name}{EncryptedFile.Extension}': remove the one that is not meant.");
+    }
+
+    /// <summary>Reads a file whole, decrypting it where it is encrypted.</summary>
+    /// <exception cref="InvalidDataException">It cannot be decrypted, or is too large.</exception>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public SecretBytes Read(string name, CancellationToken cancellationToken)
+    {
+        if (IsEncrypted(name))
+        {
+            using FileStream cipher = OpenRead(PathOf(name + EncryptedFile.Extension));
+            return EncryptedFile.Decrypt(cipher, name, keys, cancellationToken);
+        }
+
+        using FileStream file = OpenRead(PathOf(name));
+        if (file.Length > Array.MaxLength)
+        {
+            throw new InvalidDataException($"'{name}' is too large to be read into memory.");
+        }
+
+        var content = new SecretBytes((int)file.Length);
+        file.ReadExactly(content.Array);
+        return content;
+    }
+
+    /// <summary>The text of a file, plain or encrypted; null where there is none.</summary>
+    /// <exception cref="InvalidDataException">It cannot be decrypted.</exception>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public string? ReadText(string name, CancellationToken cancellationToken)
+    {
+        if (!IsEncrypted(name) && !File.Exists(PathOf(name)))
+        {
+            return null;
+        }
+
+        using SecretBytes content = Read(name, cancellationToken);
+        using var reader = new StreamReader(new MemoryStream(content.Array));
+        return reader.ReadToEnd();
+    }
+
+    private static FileStream OpenRead(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.Read, 0, FileOptions.SequentialScan);
+
+    private string PathOf(string name) =>
+        ObjectKey.IsListed(name) ? Path.Combine(artifact.Directory, name) : throw new ArgumentException($"'{name}' is not a file of a version.", nameof(name));
+}
