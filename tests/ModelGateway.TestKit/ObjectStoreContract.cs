@@ -21,6 +21,12 @@ public abstract class ObjectStoreContract
     /// <summary>Whether <see cref="WriteAsync"/> takes any text as a key, as buckets do.</summary>
     protected virtual bool HoldsAnyName => true;
 
+    /// <summary>
+    /// Whether one copy reads one state of an object even where that is replaced meanwhile, as object stores promise. Then a copy that had
+    /// begun may also end with all the bytes that were listed.
+    /// </summary>
+    protected virtual bool CopiesAreSnapshots => false;
+
     [Fact]
     public async Task Location_OfAnyStore_IsNotEmpty()
     {
@@ -169,7 +175,16 @@ public abstract class ObjectStoreContract
         StoredObject listed = Assert.Single(await ListAsync());
         using var destination = new HookedStream(() => WriteAsync("iris/1/model.onnx", Content(3_000_000, seed: 2)).GetAwaiter().GetResult());
 
-        await Assert.ThrowsAsync<ObjectChangedException>(() => Store.CopyToAsync(listed, destination, CancellationToken.None));
+        Exception? changed = await Record.ExceptionAsync(() => Store.CopyToAsync(listed, destination, CancellationToken.None));
+
+        if (CopiesAreSnapshots && changed is null)
+        {
+            Assert.Equal(Content(3_000_000), destination.ToArray());
+        }
+        else
+        {
+            Assert.IsType<ObjectChangedException>(changed);
+        }
     }
 
     [Fact]
@@ -385,6 +400,9 @@ public abstract class ObjectStoreContract
                 _written = true;
                 atFirstWrite();
             }
+
+            // The base's overload for spans would come back here.
+            base.Write(buffer.ToArray(), 0, buffer.Length);
         }
     }
 }
