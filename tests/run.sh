@@ -9,9 +9,10 @@ export ORT_DISABLE_TELEMETRY=1
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 
 # tool -> Debian package. strace watches what a process opens and asks for; promtool checks metrics; Chromium opens Swagger UI;
-# curl runs the line that Development prints.
+# curl runs the line that Development prints; node runs emulators of object stores.
 declare -A packages=(
   [strace]=strace [promtool]=prometheus [chromium]=chromium [chromedriver]=chromium-driver [curl]=curl
+  [node]=nodejs [npm]=npm
 )
 missing=()
 for tool in "${!packages[@]}"; do
@@ -31,6 +32,12 @@ if ((${#missing[@]})); then
   ((EUID == 0)) || as_root=(sudo)
   "${as_root[@]}" apt-get update -qq
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+# Azurite is Microsoft's emulator of Azure Blob Storage. Its install scripts build nothing that the blob service needs.
+azurite=artifacts/tools/azurite
+if [[ ! -f $azurite/node_modules/azurite/dist/src/blob/main.js ]]; then
+  npm install --prefix "$azurite" --no-audit --no-fund --ignore-scripts --loglevel=error azurite@3.37.0 >/dev/null
 fi
 
 # Models over all types, ranks and operator families, with answers computed apart from ONNX Runtime.

@@ -58,7 +58,7 @@ internal sealed class AzureBlobObjectStore(BlobAddress address, BlobConnection c
         BlobProperties? found = await AskAsync($"'{key}' cannot be found", async token => await PropertiesAsync(blob, token), cancellationToken);
         return found is null || IsFolder(found.Metadata)
             ? null
-            : new StoredObject(key, found.ContentLength, found.ETag.ToString("G"), found.LastModified) { Checksum = ChecksumOf(found.ContentHash) };
+            : new StoredObject(key, found.ContentLength, TagOf(found.ETag), found.LastModified) { Checksum = ChecksumOf(found.ContentHash) };
     }
 
     public async Task CopyRangeAsync(StoredObject source, long offset, long count, Stream destination, CancellationToken cancellationToken)
@@ -119,6 +119,9 @@ internal sealed class AzureBlobObjectStore(BlobAddress address, BlobConnection c
     private static bool IsFolder(IDictionary<string, string>? metadata) =>
         metadata is not null && metadata.TryGetValue("hdi_isfolder", out string? value) && string.Equals(value, "true", StringComparison.OrdinalIgnoreCase);
 
+    // Headers have it in quotation marks, listings without.
+    private static string TagOf(ETag tag) => tag.ToString("H");
+
     // Whoever uploaded gave it, and the service checked it then; large uploads in blocks often have none.
     private static ObjectChecksum? ChecksumOf(byte[]? md5) =>
         md5?.Length == ObjectChecksum.LengthOf(ChecksumAlgorithm.Md5) ? new ObjectChecksum(ChecksumAlgorithm.Md5, Convert.ToHexStringLower(md5)) : null;
@@ -139,7 +142,7 @@ internal sealed class AzureBlobObjectStore(BlobAddress address, BlobConnection c
         BlobItemProperties properties = blob.Properties;
         return !ObjectKey.IsListed(key) || IsFolder(blob.Metadata) || properties.ETag is not { } tag
             ? null
-            : new StoredObject(key, properties.ContentLength ?? 0, tag.ToString("G"), properties.LastModified ?? DateTimeOffset.UnixEpoch) { Checksum = ChecksumOf(properties.ContentHash) };
+            : new StoredObject(key, properties.ContentLength ?? 0, TagOf(tag), properties.LastModified ?? DateTimeOffset.UnixEpoch) { Checksum = ChecksumOf(properties.ContentHash) };
     }
 
     private static async Task<BlobProperties?> PropertiesAsync(BlobClient blob, CancellationToken cancellationToken)
