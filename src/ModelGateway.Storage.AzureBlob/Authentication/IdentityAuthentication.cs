@@ -6,13 +6,15 @@ using Azure.Storage.Blobs;
 namespace ModelGateway.Storage.AzureBlob.Authentication;
 
 /// <summary>
-/// The process's own identity, from the first that is there of: environment (AZURE_CLIENT_ID and a secret or certificate), workload
-/// identity (AKS), managed identity (VM, container, App Service) and, in Development, the Azure CLI.
+/// The process's own identity, from the first that is there of: in Development the Azure CLI, environment (AZURE_CLIENT_ID and a secret or
+/// certificate), workload identity (AKS), managed identity (VM, container, App Service).
 /// </summary>
 /// <remarks>
 /// That is DefaultAzureCredential without the sources that a server has no use for: it keeps to the one that worked, takes
 /// AZURE_TOKEN_CREDENTIALS to pin one, and as a chain probes the metadata service of VMs once and for a second only, while
-/// ManagedIdentityCredential alone tries for over a minute on a machine that has none. The chain is made once: it keeps the tokens.
+/// ManagedIdentityCredential alone tries for over a minute on a machine that has none. The CLI goes in front of it, because a machine on
+/// which nothing answers at the metadata service's address ends the chain there (Azure.Core 1.60 takes it for a failure). The chain is
+/// made once: it keeps the tokens.
 /// </remarks>
 internal sealed class IdentityAuthentication(string? clientId, string? tenantId) : BlobAuthentication
 {
@@ -22,7 +24,7 @@ internal sealed class IdentityAuthentication(string? clientId, string? tenantId)
     /// <summary>Sends the requests for tokens.</summary>
     public required Func<HttpClient> Tokens { get; init; }
 
-    /// <summary>Also asks the Azure CLI: who develops has signed in there.</summary>
+    /// <summary>Asks the Azure CLI first: who develops has signed in there.</summary>
     public bool AsksAzureCli { get; init; }
 
     public override void FindFaults(BlobAddress address, Uri endpoint, ICollection<string> faults)
@@ -58,12 +60,19 @@ internal sealed class IdentityAuthentication(string? clientId, string? tenantId)
     public override string WhenNotPermitted(BlobAddress address) =>
         $"The identity may not read: assign it the role Storage Blob Data Reader on the container '{address.Container}' of the account '{address.Account}' (Owner or Contributor do not include it); a new assignment takes up to ten minutes.";
 
-    private DefaultAzureCredential CreateCredential(HttpPipelineTransport transport)
+    private TokenCredential CreateCredential(HttpPipelineTransport transport)
+    {
+        DefaultAzureCredential server = CreateServerCredential(transport);
+        bool isPinned = !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("AZURE_TOKEN_CREDENTIALS"));
+        return AsksAzureCli && !isPinned ? new ChainedTokenCredential(new AzureCliCredential(new AzureCliCredentialOptions { TenantId = tenantId }), server) : server;
+    }
+
+    private DefaultAzureCredential CreateServerCredential(HttpPipelineTransport transport)
     {
         var options = new DefaultAzureCredentialOptions
         {
             ManagedIdentityClientId = clientId,
-            ExcludeAzureCliCredential = !AsksAzureCli,
+            ExcludeAzureCliCredential = true,
             ExcludeAzureDeveloperCliCredential = true,
             ExcludeAzurePowerShellCredential = true,
             ExcludeBrokerCredential = true,
@@ -71,8 +80,8 @@ internal sealed class IdentityAuthentication(string? clientId, string? tenantId)
             ExcludeVisualStudioCodeCredential = true,
             ExcludeVisualStudioCredential = true,
             Transport = transport,
+            RetryPolicy = new IdentityRetryPolicy(),
         };
-        options.Retry.MaxRetries = BlobConnection.MaxRetries;
         options.Retry.NetworkTimeout = TimeSpan.FromSeconds(10);
         if (clientId is not null)
         {
