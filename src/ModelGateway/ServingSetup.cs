@@ -50,11 +50,11 @@ internal static class ServingSetup
         TimeProvider time = services.GetRequiredService<TimeProvider>();
         var context = new StoreContext(
             gateway,
-            services.GetRequiredService<ServingMetrics>().ForStore(Backends.LocationOf(repository.Uri, contentRoot)),
+            services.GetRequiredService<ServingMetrics>().ForStore(StoreCatalog.LocationOf(repository.Uri, contentRoot)),
             time,
             services.GetRequiredService<ILoggerFactory>(),
             static _ => throw new IOException("No other store can be opened from here."));
-        IObjectStore store = Backends.Open(repository.Uri, contentRoot, repository.Settings, gateway.GetSection, context);
+        IObjectStore store = Backends.Stores.Open(repository.Uri, contentRoot, repository.Settings, gateway.GetSection, context);
         var models = new ModelRepository(store, options.SettleTime, time)
         {
             NamePrefix = repository.NamePrefix,

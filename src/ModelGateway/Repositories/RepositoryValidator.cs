@@ -41,7 +41,7 @@ internal sealed class RepositoryValidator(IConfiguration gateway, IHostEnvironme
         }
         else
         {
-            faults.AddRange(Backends.FindFaults(repository.Uri, repository.Key, repository.Settings));
+            faults.AddRange(Backends.Stores.FindFaults(repository.Uri, repository.Key, repository.Settings));
         }
 
         // Whatever folder stands behind it: the shortest name shows whether the prefix itself is at fault.
@@ -56,7 +56,7 @@ internal sealed class RepositoryValidator(IConfiguration gateway, IHostEnvironme
     {
         IEnumerable<IGrouping<(string, string), ConfiguredRepository>> places = repositories
             .Where(repository => !string.IsNullOrWhiteSpace(repository.Uri))
-            .GroupBy(repository => (Backends.LocationOf(repository.Uri, environment.ContentRootPath), repository.NamePrefix));
+            .GroupBy(repository => (StoreCatalog.LocationOf(repository.Uri, environment.ContentRootPath), repository.NamePrefix));
         foreach (IGrouping<(string, string), ConfiguredRepository> place in places.Where(place => place.Count() > 1))
         {
             faults.Add($"{string.Join(" and ", place.Select(repository => repository.Key))} are the same repository: keep one, or give them different NamePrefixes.");

@@ -1,0 +1,125 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging.Abstractions;
+using ModelGateway.Repositories;
+using ModelGateway.Serving.Diagnostics;
+using ModelGateway.Serving.Repository;
+using ModelGateway.TestKit.Repository;
+using Prometheus;
+using Xunit;
+
+namespace ModelGateway.Tests.Repositories;
+
+public sealed class StoreCatalogTests
+{
+    private readonly FakeProvider _provider = new();
+    private readonly StoreCatalog _catalog;
+
+    public StoreCatalogTests() => _catalog = new StoreCatalog([_provider, new FileObjectStoreProvider()]);
+
+    [Fact]
+    public void Open_OwnSettings_LieOverThoseForAllKeyByKey()
+    {
+        IConfiguration gateway = Gateway(
+            ("Fake:Region", "for-all"), ("Fake:Endpoint", "for-all"), ("Repositories:0:Uri", "fake://one"), ("Repositories:0:Fake:Region", "own"), ("Repositories:1:Uri", "fake://two"));
+        IReadOnlyList<ConfiguredRepository> repositories = ConfiguredRepository.Read(Bound(gateway), gateway);
+
+        foreach (ConfiguredRepository repository in repositories)
+        {
+            Assert.Empty(_catalog.FindFaults(repository.Uri, repository.Key, repository.Settings));
+            _catalog.Open(repository.Uri, "/", repository.Settings, gateway.GetSection, Context());
+        }
+
+        Assert.Equal(
+            ["fake://one/ own for-all", "fake://two/ for-all for-all"],
+            _provider.Opened.Select(opened => $"{opened.Location} {opened.Context.Settings["Region"]} {opened.Context.Settings["Endpoint"]}"));
+    }
+
+    [Fact]
+    public void FindFaults_OfTheProvider_NameTheSetting() =>
+        Assert.Equal(["Gateway:Repositories:0:Uri: Region is missing."], _catalog.FindFaults("fake://faulty", "Gateway:Repositories:0:Uri", Gateway().GetSection));
+
+    [Fact]
+    public void OpenOther_KnownScheme_UsesTheSettingsForAll()
+    {
+        Func<Uri, IObjectStore> openOther = OpenOther(Gateway(("Fake:Region", "for-all")), own: Gateway(("Fake:Region", "own")));
+
+        openOther(new Uri("fake://elsewhere/artifacts"));
+
+        FakeProvider.Call other = _provider.Opened[^1];
+        Assert.Equal(("fake://elsewhere/artifacts", "for-all"), (other.Location, other.Context.Settings["Region"]));
+        Assert.Throws<IOException>(() => other.Context.OpenOther(new Uri("fake://third")));
+    }
+
+    [Theory]
+    [InlineData("file:///etc", "local path")]
+    [InlineData("/etc/passwd", "local path")]
+    [InlineData("FILE:///etc", "local path")]
+    [InlineData("ftp://host/x", "No store is known for 'ftp://host/x'")]
+    [InlineData("fake://user:hidden-word@elsewhere/x", "has a user name or password")]
+    [InlineData("fake://faulty/x?sig=hidden-word", "Region is missing")]
+    public void OpenOther_WhatMustNotBe_IsAnIOException(string location, string reason)
+    {
+        Func<Uri, IObjectStore> openOther = OpenOther(Gateway(), own: Gateway());
+
+        IOException exception = Assert.Throws<IOException>(() => openOther(new Uri(location, UriKind.RelativeOrAbsolute)));
+
+        Assert.Contains(reason, exception.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("hidden-word", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("models", "file:///root/models")]
+    [InlineData("/models/", "file:///models")]
+    [InlineData("file:///models/", "file:///models")]
+    [InlineData("s3://bucket/a/b/", "s3://bucket/a/b")]
+    [InlineData("s3://bucket", "s3://bucket")]
+    [InlineData("https://host:8443/a/index.json?sig=secret", "https://host:8443/a/index.json")]
+    public void LocationOf_Repository_IsThatOfItsStore(string repository, string location)
+    {
+        Assert.Equal(location, StoreCatalog.LocationOf(repository, "/root"));
+        if (location.StartsWith("file:", StringComparison.Ordinal))
+        {
+            Assert.Equal(location, _catalog.Open(repository, "/root", Gateway().GetSection, Gateway().GetSection, Context()).Location);
+        }
+    }
+
+    private Func<Uri, IObjectStore> OpenOther(IConfiguration forAll, IConfiguration own)
+    {
+        _catalog.Open("fake://registry", "/", own.GetSection, forAll.GetSection, Context());
+        return _provider.Opened[^1].Context.OpenOther;
+    }
+
+    private static IConfiguration Gateway(params (string Key, string Value)[] settings) =>
+        new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(setting => setting.Key, setting => (string?)setting.Value)).Build();
+
+    private static GatewayOptions Bound(IConfiguration gateway)
+    {
+        var options = new GatewayOptions();
+        gateway.Bind(options);
+        return options;
+    }
+
+    private static StoreContext Context() => new(
+        Gateway(), new ServingMetrics(Metrics.NewCustomRegistry()).ForStore("test"), TimeProvider.System, NullLoggerFactory.Instance, static _ => throw new IOException());
+
+    private sealed class FakeProvider : IObjectStoreProvider
+    {
+        public List<Call> Opened { get; } = [];
+
+        public IReadOnlyList<string> Schemes => ["fake"];
+
+        public string? SettingsName => "Fake";
+
+        public Type? SettingsType => null;
+
+        public IReadOnlyList<string> FindFaults(Uri location, IConfiguration settings) => location.Host == "faulty" ? ["Region is missing."] : [];
+
+        public IObjectStore Open(Uri location, StoreContext context)
+        {
+            Opened.Add(new Call(location.AbsoluteUri, context));
+            return new MemoryObjectStore(location.AbsoluteUri);
+        }
+
+        public sealed record Call(string Location, StoreContext Context);
+    }
+}
