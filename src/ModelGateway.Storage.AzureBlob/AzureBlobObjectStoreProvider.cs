@@ -27,6 +27,9 @@ public sealed class AzureBlobObjectStoreProvider : IObjectStoreProvider
     /// <inheritdoc/>
     public Type? SettingsType => typeof(AzureBlobStorageOptions);
 
+    /// <inheritdoc/>
+    public bool TakesIndex => true;
+
     /// <summary>Blobs on a page of a listing.</summary>
     internal int PageSize { get; init; } = 5000;
 

@@ -28,6 +28,9 @@ public sealed class GcsObjectStoreProvider : IObjectStoreProvider
     public Type? SettingsType => typeof(GcsStorageOptions);
 
     /// <inheritdoc/>
+    public bool TakesIndex => true;
+
+    /// <inheritdoc/>
     public IReadOnlyList<string> FindFaults(Uri location, IConfiguration settings)
     {
         var faults = new List<string>();

@@ -21,6 +21,9 @@ public sealed class HttpObjectStoreProvider : IObjectStoreProvider
     public Type? SettingsType => typeof(HttpStoreOptions);
 
     /// <inheritdoc/>
+    public bool TakesIndex => false;
+
+    /// <inheritdoc/>
     public IReadOnlyList<string> FindFaults(Uri location, IConfiguration settings)
     {
         var faults = new List<string>(FindFaults(location));

@@ -24,6 +24,8 @@ public sealed class S3ObjectStoreProvider : IObjectStoreProvider
 
     public Type? SettingsType => typeof(S3StorageOptions);
 
+    public bool TakesIndex => true;
+
     public IReadOnlyList<string> FindFaults(Uri location, IConfiguration settings)
     {
         List<string> faults = [];

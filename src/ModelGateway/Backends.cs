@@ -1,5 +1,8 @@
 using ModelGateway.Repositories;
 using ModelGateway.Serving.Repository;
+using ModelGateway.Storage.AzureBlob;
+using ModelGateway.Storage.Gcs;
+using ModelGateway.Storage.Http;
 using ModelGateway.Storage.S3;
 
 namespace ModelGateway;
@@ -7,7 +10,14 @@ namespace ModelGateway;
 /// <summary>The one list of plugged-in object stores: a new one is its project, its reference and its line here.</summary>
 internal static class Backends
 {
-    public static readonly IReadOnlyList<IObjectStoreProvider> ObjectStores = [new FileObjectStoreProvider(), new S3ObjectStoreProvider()];
+    public static readonly IReadOnlyList<IObjectStoreProvider> ObjectStores =
+    [
+        new FileObjectStoreProvider(),
+        new S3ObjectStoreProvider(),
+        new GcsObjectStoreProvider(),
+        new AzureBlobObjectStoreProvider(),
+        new HttpObjectStoreProvider(),
+    ];
 
     /// <summary>Opens them by URI.</summary>
     public static StoreCatalog Stores { get; } = new(ObjectStores);

@@ -15,6 +15,9 @@ public sealed class FileObjectStoreProvider : IObjectStoreProvider
     public Type? SettingsType => null;
 
     /// <inheritdoc/>
+    public bool TakesIndex => false;
+
+    /// <inheritdoc/>
     public IReadOnlyList<string> FindFaults(Uri location, IConfiguration settings) => location is { IsAbsoluteUri: true, IsFile: true }
         ? []
         : [$"'{location}' is not a file URI; write file:///path/to/models or a plain path."];

@@ -17,6 +17,12 @@ public interface IObjectStoreProvider
     /// <summary>The options that the section is bound to, each property with a description for the documentation; null where it has none.</summary>
     Type? SettingsType { get; }
 
+    /// <summary>
+    /// Whether a repository there may have an <c>index.json</c> at its root: buckets, which can tell only by listing everything whether
+    /// something changed. The host then puts an <see cref="IndexedObjectStore"/> around the store.
+    /// </summary>
+    bool TakesIndex { get; }
+
     /// <summary>All that is wrong with a URI and its settings, each a sentence that names the key; empty where <see cref="Open"/> will do.</summary>
     IReadOnlyList<string> FindFaults(Uri location, IConfiguration settings);
 

@@ -30,8 +30,9 @@ internal sealed class StoreCatalog(IReadOnlyList<IObjectStoreProvider> providers
     {
         if (SchemeOf(repository) is { } scheme && ProviderOf(scheme) is { } provider)
         {
-            return provider.Open(
+            IObjectStore store = provider.Open(
                 new Uri(repository), context with { Settings = SettingsOf(provider, settings), OpenOther = location => OpenOther(location, settingsForAll, context) });
+            return provider.TakesIndex ? new IndexedObjectStore(store) : store;
         }
 
         return new FileObjectStore(Path.Combine(contentRoot, repository), context.Traffic);

@@ -112,6 +112,8 @@ public sealed class StoreCatalogTests
 
         public Type? SettingsType => null;
 
+        public bool TakesIndex => false;
+
         public IReadOnlyList<string> FindFaults(Uri location, IConfiguration settings) => location.Host == "faulty" ? ["Region is missing."] : [];
 
         public IObjectStore Open(Uri location, StoreContext context)
