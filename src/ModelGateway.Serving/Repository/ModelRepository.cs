@@ -16,6 +16,7 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
 {
     private const string ConfigFileName = "model.yaml";
     private const int LargestConfig = 1 << 20;
+    private readonly TimeSpan _settleTime = store.MustSettle ? settleTime : TimeSpan.Zero;
     private readonly Dictionary<string, Sighting> _sightings = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (string Tag, byte[] Content)> _texts = new(StringComparer.Ordinal);
 
@@ -172,7 +173,7 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
             _sightings[key] = sighting;
         }
 
-        return time.GetElapsedTime(sighting.Since) >= settleTime || (sighting.IsFirst && time.GetUtcNow() - lastModified >= settleTime);
+        return time.GetElapsedTime(sighting.Since) >= _settleTime || (sighting.IsFirst && time.GetUtcNow() - lastModified >= _settleTime);
     }
 
     // One text that cannot be read is the trouble of its model; that of all is a listing that fails.
