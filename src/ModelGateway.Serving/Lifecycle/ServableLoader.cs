@@ -34,13 +34,17 @@ internal sealed partial class ServableLoader(
         {
             enter(ServableState.Verifying);
             string[] labels = ReadLabels(artifact);
+            ColumnNames? columns = ColumnFile.Read(artifact);
             enter(ServableState.Loading);
             instance = runtime.Load(artifact, config, cancellationToken);
             CheckAgainst(instance.Signature, config);
+            ModelSignature signature = columns is null ? instance.Signature : ColumnFile.AddTo(instance.Signature, columns);
             enter(ServableState.Warming);
             IReadOnlyList<NamedTensor> example = Warmup.Run(
                 instance, config, options.WarmupTimeout, reason => Log.WarmupSkipped(logger, id.Model, id.Version, reason), cancellationToken);
-            return Create(id, config, artifact, instance, unloaded, started, labels, example);
+            Servable servable = Create(id, config, artifact, instance, unloaded, started, labels, example);
+            servable.Signature = signature;
+            return servable;
         }
         catch
         {
