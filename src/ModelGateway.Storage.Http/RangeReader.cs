@@ -28,8 +28,13 @@ public static class RangeReader
     /// <exception cref="ObjectChangedException">404, 410, 412 or 416, or another length than listed.</exception>
     /// <exception cref="RangesIgnoredException">A part was asked for, and the server began to send the whole.</exception>
     /// <exception cref="IOException">Anything else; the message names the status or the cause.</exception>
+    public static Task CopyAsync(
+        HttpClient client, HttpRequestMessage request, StoredObject source, long offset, long count, Stream destination, StoreTraffic traffic, CancellationToken cancellationToken) =>
+        CopyAsync(client, request, source, offset, count, destination, traffic, StallTimeout, cancellationToken);
+
+    /// <summary>The same for servers that may take longer than <see cref="StallTimeout"/> until the answer begins.</summary>
     public static async Task CopyAsync(
-        HttpClient client, HttpRequestMessage request, StoredObject source, long offset, long count, Stream destination, StoreTraffic traffic, CancellationToken cancellationToken)
+        HttpClient client, HttpRequestMessage request, StoredObject source, long offset, long count, Stream destination, StoreTraffic traffic, TimeSpan answerTimeout, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         bool isWhole = offset == 0 && count == source.Size;
@@ -46,7 +51,7 @@ public static class RangeReader
         using CancellationTokenSource stall = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
-            stall.CancelAfter(StallTimeout);
+            stall.CancelAfter(answerTimeout);
             using HttpResponseMessage response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, stall.Token);
             Check(response, source, offset, count, isWhole);
             await using Stream content = await response.Content.ReadAsStreamAsync(stall.Token);
@@ -54,7 +59,7 @@ public static class RangeReader
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new IOException($"'{source.Key}': nothing arrived for {StallTimeout.TotalSeconds} seconds.");
+            throw new IOException($"'{source.Key}': nothing arrived for {StallTimeout.TotalSeconds} seconds, or {answerTimeout.TotalSeconds} at the beginning.");
         }
         catch (HttpRequestException exception)
         {
