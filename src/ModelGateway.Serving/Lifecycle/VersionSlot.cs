@@ -86,7 +86,10 @@ internal sealed class ModelSlot(string name)
         StringComparer.Ordinal);
 
     public void Publish() => _view = new ModelView(
-        Name, Config, [.. Versions.Values.Select(slot => slot.ToView())], ConfigFault, Versions.Values.Any(slot => slot.Loading is not null)) { Labels = Labels };
+        Name, Config, [.. Versions.Values.Select(slot => slot.ToView())], ConfigFault, Versions.Values.Any(slot => slot.Loading is not null))
+    {
+        Labels = Labels,
+    };
 
     private bool IsReady(long version) => Versions.GetValueOrDefault(version)?.Ready is not null;
 
