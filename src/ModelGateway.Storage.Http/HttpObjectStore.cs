@@ -46,6 +46,9 @@ internal sealed class HttpObjectStore : IObjectStore, IDisposable
 
     public bool SupportsRanges => _supportsRanges;
 
+    /// <summary>The index is written last: what it names is complete.</summary>
+    public bool MustSettle => false;
+
     public async Task<ObjectListing?> ListAsync(string? unlessMarker, CancellationToken cancellationToken) =>
         await RefreshAsync(unlessMarker, cancellationToken) is { } now && !now.IsKnownAs(unlessMarker) ? now.Listing : null;
 

@@ -3,6 +3,7 @@ using ModelGateway.Serving.Repository;
 using ModelGateway.Storage.AzureBlob;
 using ModelGateway.Storage.Gcs;
 using ModelGateway.Storage.Http;
+using ModelGateway.Storage.MLflow;
 using ModelGateway.Storage.S3;
 
 namespace ModelGateway;
@@ -17,6 +18,7 @@ internal static class Backends
         new GcsObjectStoreProvider(),
         new AzureBlobObjectStoreProvider(),
         new HttpObjectStoreProvider(),
+        new MLflowObjectStoreProvider(),
     ];
 
     /// <summary>Opens them by URI.</summary>

@@ -36,6 +36,11 @@ public sealed class ModelView
     /// <summary>The configuration in force; the last good one where the file is faulty.</summary>
     public ModelConfig Config { get; }
 
+    /// <summary>
+    /// Where each label leads: to the version that the configuration gives it, or, until that one answers, to the one that had it before.
+    /// </summary>
+    public IReadOnlyDictionary<string, long> Labels { get; internal init; } = new Dictionary<string, long>();
+
     /// <summary>All known versions, ascending.</summary>
     public IReadOnlyList<VersionView> Versions { get; }
 

@@ -28,6 +28,7 @@ public sealed class Servable
         Metrics = metrics;
         _artifact = artifact;
         _instance = instance;
+        Signature = instance.Signature;
         _unloaded = unloaded;
     }
 
@@ -37,8 +38,8 @@ public sealed class Servable
     /// <summary>The configuration it was loaded with.</summary>
     public ModelConfig Config { get; }
 
-    /// <summary>Inputs and outputs.</summary>
-    public ModelSignature Signature => _instance.Signature;
+    /// <summary>Inputs and outputs: the graph's, with the names of columns that the version's files add.</summary>
+    public ModelSignature Signature { get; internal set; }
 
     /// <summary>What the file says of itself.</summary>
     public ModelMetadata Metadata => _instance.Metadata;

@@ -36,14 +36,19 @@ internal sealed partial class ServableLoader(
         {
             enter(ServableState.Verifying);
             options.Signatures.Check(listing, artifact);
-            string[] labels = ReadLabels(new ArtifactFiles(artifact, options.Encryption), cancellationToken);
+            var files = new ArtifactFiles(artifact, options.Encryption);
+            string[] labels = ReadLabels(files, cancellationToken);
+            ColumnNames? columns = ColumnFile.Read(files, cancellationToken);
             enter(ServableState.Loading);
             instance = runtime.Load(artifact, config, cancellationToken);
             CheckAgainst(instance.Signature, config);
+            ModelSignature signature = columns is null ? instance.Signature : ColumnFile.AddTo(instance.Signature, columns);
             enter(ServableState.Warming);
             IReadOnlyList<NamedTensor> example = Warmup.Run(
                 instance, config, options.WarmupTimeout, reason => Log.WarmupSkipped(logger, id.Model, id.Version, reason), cancellationToken);
-            return Create(id, config, artifact, instance, unloaded, started, labels, example);
+            Servable servable = Create(id, config, artifact, instance, unloaded, started, labels, example);
+            servable.Signature = signature;
+            return servable;
         }
         catch
         {

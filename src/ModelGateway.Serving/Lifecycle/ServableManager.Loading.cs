@@ -111,6 +111,7 @@ public sealed partial class ServableManager
             return;
         }
 
+        slot.MoveLabels();
         DateTimeOffset now = _time.GetUtcNow();
         List<VersionFacts> facts = [.. slot.Versions.Values.Select(version => new VersionFacts(
             version.Id.Version,
@@ -119,7 +120,7 @@ public sealed partial class ServableManager
             version.Ready is null ? null : version.ReadyKey,
             version.FailedKey,
             version.Loading is not null))];
-        LoadPlan plan = LoadPlanner.Plan(slot.Config.VersionPolicy, [.. slot.Config.Labels.Values], slot.UnloadedByOperator, slot.IsListed && slot.Versions.Values.Any(version => version.Listing is not null), facts);
+        LoadPlan plan = LoadPlanner.Plan(slot.Config.VersionPolicy, [.. slot.Config.Labels.Values, .. slot.Labels.Values], slot.UnloadedByOperator, slot.IsListed && slot.Versions.Values.Any(version => version.Listing is not null), facts);
         foreach (long version in plan.Load)
         {
             StartLoad(slot, slot.Versions[version]);

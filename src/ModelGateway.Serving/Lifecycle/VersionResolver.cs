@@ -13,7 +13,7 @@ internal static class VersionResolver
         long? number = spec.Version;
         if (spec.Label is { } label)
         {
-            if (!model.Config.Labels.TryGetValue(label, out long labelled))
+            if (!model.Labels.TryGetValue(label, out long labelled))
             {
                 error = UnknownLabel(model, label);
                 return null;
@@ -29,12 +29,12 @@ internal static class VersionResolver
 
     private static PredictError UnknownLabel(ModelView model, string label)
     {
-        string known = model.Config.Labels.Count == 0
+        string known = model.Labels.Count == 0
             ? "It has no labels."
-            : $"Its labels are {string.Join(", ", model.Config.Labels.Keys.Order(StringComparer.Ordinal).Select(name => $"'{name}'"))}.";
+            : $"Its labels are {string.Join(", ", model.Labels.Keys.Order(StringComparer.Ordinal).Select(name => $"'{name}'"))}.";
         return new PredictError(
             PredictErrorKind.UnknownVersion,
-            $"The model '{model.Name}' has no version or label '{NameSuggestion.Shorten(label)}'.{NameSuggestion.For(label, model.Config.Labels.Keys)} {known}");
+            $"The model '{model.Name}' has no version or label '{NameSuggestion.Shorten(label)}'.{NameSuggestion.For(label, model.Labels.Keys)} {known}");
     }
 
     private static PredictError Missing(ModelView model, in ModelSpec spec, long? number)

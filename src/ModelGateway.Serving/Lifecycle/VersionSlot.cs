@@ -82,11 +82,25 @@ internal sealed class ModelSlot(string name)
 
     public SortedDictionary<long, VersionSlot> Versions { get; } = [];
 
+    /// <summary>Where the labels lead now, see <see cref="MoveLabels"/>.</summary>
+    public IReadOnlyDictionary<string, long> Labels { get; private set; } = new Dictionary<string, long>();
+
     /// <summary>What readers see; replaced as a whole.</summary>
     public ModelView View => _view;
 
-    public void Publish() =>
-        _view = new ModelView(Name, Config, [.. Versions.Values.Select(slot => slot.ToView())], Conflict ?? ConfigFault, Versions.Values.Any(slot => slot.Loading is not null));
+    /// <summary>A label that was given to another version leads to the one before until the new one answers, which may never be.</summary>
+    public void MoveLabels() => Labels = Config.Labels.ToDictionary(
+        label => label.Key,
+        label => !IsReady(label.Value) && Labels.TryGetValue(label.Key, out long before) && IsReady(before) ? before : label.Value,
+        StringComparer.Ordinal);
+
+    public void Publish() => _view = new ModelView(
+        Name, Config, [.. Versions.Values.Select(slot => slot.ToView())], Conflict ?? ConfigFault, Versions.Values.Any(slot => slot.Loading is not null))
+    {
+        Labels = Labels,
+    };
+
+    private bool IsReady(long version) => Versions.GetValueOrDefault(version)?.Ready is not null;
 
     public string KeyOf(VersionSlot slot) => slot.Listing is null ? "" : $"{slot.Listing.Fingerprint}/{Config.LoadFingerprint}/{slot.Generation}";
 }

@@ -21,6 +21,12 @@ public sealed record ModelConfig
     /// <summary>Label to version, for example <c>stable</c> to 3.</summary>
     public IReadOnlyDictionary<string, long> Labels { get; init; } = new Dictionary<string, long>();
 
+    /// <summary>What is known of the model, for people and tools: shown in its metadata.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>What is known of single versions besides, by version: shown in their metadata.</summary>
+    public IReadOnlyDictionary<long, IReadOnlyDictionary<string, string>> VersionMetadata { get; init; } = new Dictionary<long, IReadOnlyDictionary<string, string>>();
+
     /// <summary>Runs at the same time, on one session; null: as many as the process may use cores.</summary>
     public int? Instances { get; init; }
 

@@ -19,6 +19,12 @@ public interface IObjectStore
     bool SupportsRanges { get; }
 
     /// <summary>
+    /// Whether what is listed may still be on its way, so that it must have looked the same for a while before it is believed. Not so for a
+    /// store that lists a version only once it is whole, as a registry does.
+    /// </summary>
+    bool MustSettle => true;
+
+    /// <summary>
     /// Every object below the root, or null where nothing has changed since the listing with that marker. Names that are hidden (a part
     /// that starts with a dot) are left out, and so are names that no folder could hold (see <see cref="ObjectKey"/>).
     /// </summary>

@@ -18,7 +18,7 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
 {
     private const string ConfigFileName = "model.yaml";
     private const int LargestConfig = 1 << 20;
-    private readonly Sightings _sightings = new(settleTime, time);
+    private readonly Sightings _sightings = new(store.MustSettle ? settleTime : TimeSpan.Zero, time);
     private readonly Dictionary<string, JournaledText> _texts = new(StringComparer.Ordinal);
     private ObjectListing? _last;
 

@@ -9,6 +9,9 @@ public sealed record TensorSpec(string Name, TensorType Type, long[]? Dimensions
     /// <summary>The name of each free dimension (<c>batch</c>, <c>seq</c>), or an empty string; as long as <see cref="Dimensions"/>.</summary>
     public IReadOnlyList<string> DimensionNames { get; init; } = [];
 
+    /// <summary>The names of the places along the last dimension, where the version's <c>columns.txt</c> gives them; null otherwise.</summary>
+    public ColumnNames? Columns { get; init; }
+
     /// <summary>The graph has a value of its own for this input (an overridable initializer): a request may leave it out.</summary>
     public bool Optional { get; init; }
 

@@ -9,6 +9,7 @@ namespace ModelGateway.OpenApi;
 internal static class TensorSchemas
 {
     private const int MostLabelsTold = 20;
+    private const int MostColumnsTold = 100;
 
     /// <summary>An input.</summary>
     /// <param name="spec">What the model says.</param>
@@ -16,7 +17,7 @@ internal static class TensorSchemas
     public static OpenApiSchema OfInput(TensorSpec spec, int? largestBatch)
     {
         OpenApiSchema schema = OfTensor(spec);
-        schema.Description = Describe(spec) + (spec.Optional ? ". May be left out: the model has a value of its own." : "");
+        schema.Description = Describe(spec) + (spec.Optional ? ". May be left out: the model has a value of its own." : "") + Describe(spec.Columns);
         if (spec.Dimensions is { Length: > 0 } dimensions && dimensions[0] < 0 && largestBatch is not null)
         {
             schema.MaxItems = largestBatch;
@@ -53,6 +54,11 @@ internal static class TensorSchemas
         labels is not { Count: > 0 } ? ""
         : labels.Count <= MostLabelsTold ? $". Classes: {string.Join(", ", labels)}."
         : $". {labels.Count} classes, from {labels[0]} to {labels[^1]}.";
+
+    private static string Describe(ColumnNames? columns) =>
+        columns is null ? ""
+        : $". Columns: {string.Join(", ", columns.Names.Take(MostColumnsTold))}{(columns.Count > MostColumnsTold ? $" and {columns.Count - MostColumnsTold} more" : "")}."
+          + " Instead of inputs, instances may hold an object of column and value for each row.";
 
     private static OpenApiSchema MapOf(TensorType values) => new() { Type = JsonSchemaType.Object, AdditionalProperties = OfElement(values) };
 

@@ -66,7 +66,8 @@ internal sealed class StoreCatalog(IReadOnlyList<IObjectStoreProvider> providers
             throw new IOException($"'{shown}', which the registry names, has a user name or password in it, which is not used.");
         }
 
-        IConfiguration own = SettingsOf(provider, settings);
+        // A registry may name any web server: what opens the operator's own is not sent there.
+        IConfiguration own = location.Scheme is "http" or "https" ? Empty : SettingsOf(provider, settings);
         return provider.FindFaults(location, own) is { Count: > 0 } faults
             ? throw new IOException($"'{shown}', which the registry names, cannot be opened. {string.Join(' ', faults)}")
             : provider.Open(location, context with { Settings = own, OpenOther = static _ => throw new IOException("A store that a registry names cannot name another one.") });

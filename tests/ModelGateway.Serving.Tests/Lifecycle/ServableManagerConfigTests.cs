@@ -89,15 +89,31 @@ public sealed class ServableManagerConfigTests
         serving.Folder.AddConfig("model", "labels: {stable: 2, before: 1}");
         await serving.ScanAsync();
         await serving.UntilAsync(() => serving.State("model", 2) == ServableState.Loading);
-        Assert.Equal(PredictErrorKind.NotReady, serving.Refusal("model", "stable").Kind);
-        using (ServableHandle handle = serving.Acquire("model", "before"))
-        {
-            Assert.Equal(1, handle.Servable.Id.Version);
-        }
+        Assert.Equal((1, 1), (Answering(serving, "stable"), Answering(serving, "before")));
 
         gate.Open();
         await serving.SettleAsync();
         Assert.Equal("1 2 3", Ready(serving));
+        Assert.Equal((2, 1), (Answering(serving, "stable"), Answering(serving, "before")));
+    }
+
+    [Fact]
+    public async Task TryAcquire_LabelMovesToAVersionThatFails_StaysWithTheOldUntilAnotherMove()
+    {
+        using var serving = new ServingHarness();
+        serving.Add("adder", 1, TestModels.AddConstant(1));
+        serving.Add("adder", 3, TestModels.AddConstant(3));
+        serving.Folder.AddConfig("adder", "labels: {stable: 1}");
+        await serving.ScanAndSettleAsync();
+        serving.Add("adder", 2, TestModels.Broken());
+
+        await ChangeAsync(serving, "labels: {stable: 2}", "adder");
+
+        Assert.Equal(ServableState.Failed, serving.State("adder", 2));
+        Assert.Equal(1, await serving.PredictAsync("adder", "stable"));
+        await ChangeAsync(serving, "labels: {stable: 3}", "adder");
+        Assert.Equal(3, await serving.PredictAsync("adder", "stable"));
+        Assert.Equal(1, serving.Manager.ServablesInMemory);
     }
 
     [Fact]
@@ -204,6 +220,12 @@ public sealed class ServableManagerConfigTests
 
         Assert.Equal(ServableState.Failed, serving.State("model", 1));
         Assert.Empty(gate.Runtime.Instances);
+    }
+
+    private static long Answering(ServingHarness serving, string label)
+    {
+        using ServableHandle handle = serving.Acquire("model", label);
+        return handle.Servable.Id.Version;
     }
 
     private static void AddVersions(ServingHarness serving, int count)

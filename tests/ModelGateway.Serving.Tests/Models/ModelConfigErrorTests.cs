@@ -57,7 +57,7 @@ public sealed class ModelConfigErrorTests
     [InlineData("limits: {timeout: 61m}", "line 1: limits.timeout: expects a duration such as 500ms, 30s or 2m, from 1ms to 1h, but got '61m'")]
     [InlineData("limits: {timeout: \"1s\\n\"}", "line 1: limits.timeout: expects a duration such as 500ms, 30s or 2m, from 1ms to 1h, but got the text '1s ' in quotes")]
     [InlineData("limits: {queue_length: -1}", "line 1: limits.queue_length: expects an integer from 0 to 100000, but got '-1'")]
-    [InlineData("colour: red", "line 1: colour: is not a known key. Known here: description, version_policy, labels, instances, threads, graph_optimization, execution_provider, memory_arena, warmup, class_labels, limits.")]
+    [InlineData("colour: red", "line 1: colour: is not a known key. Known here: description, version_policy, labels, metadata, version_metadata, instances, threads, graph_optimization, execution_provider, memory_arena, warmup, class_labels, limits.")]
     [InlineData("Threads: 1", "line 1: Threads: is not a known key. Did you mean 'threads'?")]
     [InlineData("- threads: 1", "line 1: expects a map of settings, but got a list")]
     [InlineData("iris", "line 1: expects a map of settings, but got 'iris'")]

@@ -31,6 +31,21 @@ public sealed class SettlingTests : IDisposable
     }
 
     [Fact]
+    public async Task ScanAsync_StoreThatListsWholeVersions_NeedsNoTime()
+    {
+        var repository = new ModelRepository(new HookedObjectStore(new FileObjectStore(_folder.Root)) { MustSettle = false }, SettleTime, _time);
+        _folder.AddVersion("iris", 1, [1]);
+        _folder.AddConfig("iris", "labels: {a: 1}");
+        SetTimes(_time.GetUtcNow());
+        Assert.Null((await repository.ScanAsync(null, CancellationToken.None)).Models["iris"].Versions[0].WaitReason);
+
+        _folder.AddConfig("iris", "labels: {b: 1}");
+        SetTimes(_time.GetUtcNow().AddSeconds(1));
+
+        Assert.Equal("labels: {b: 1}", (await repository.ScanAsync(null, CancellationToken.None)).Models["iris"].ConfigText);
+    }
+
+    [Fact]
     public async Task ScanAsync_FileGrows_WaitsUntilItStops()
     {
         for (int size = 1; size <= 5; size++)

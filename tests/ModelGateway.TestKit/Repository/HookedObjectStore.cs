@@ -26,6 +26,9 @@ public sealed class HookedObjectStore(IObjectStore inner) : IObjectStore
     public bool SupportsRanges => inner.SupportsRanges;
 
     /// <inheritdoc/>
+    public bool MustSettle { get; set; } = inner.MustSettle;
+
+    /// <inheritdoc/>
     public async Task<ObjectListing?> ListAsync(string? unlessMarker, CancellationToken cancellationToken)
     {
         await OnList(cancellationToken);

@@ -67,6 +67,16 @@ public sealed class StoreCatalogTests
         Assert.DoesNotContain("hidden-word", exception.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void OpenOther_AnyWebServer_IsNotGivenTheOperatorsCredentials()
+    {
+        Func<Uri, IObjectStore> openOther = OpenOther(Gateway(("Fake:BearerToken", "hidden-word")), own: Gateway());
+
+        openOther(new Uri("https://elsewhere/index.json"));
+
+        Assert.Null(_provider.Opened[^1].Context.Settings["BearerToken"]);
+    }
+
     [Theory]
     [InlineData("models", "file:///root/models")]
     [InlineData("/models/", "file:///models")]
@@ -106,7 +116,7 @@ public sealed class StoreCatalogTests
     {
         public List<Call> Opened { get; } = [];
 
-        public IReadOnlyList<string> Schemes => ["fake"];
+        public IReadOnlyList<string> Schemes => ["fake", "https"];
 
         public string? SettingsName => "Fake";
 

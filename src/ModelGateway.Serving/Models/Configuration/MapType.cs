@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Text.Json.Nodes;
 
 namespace ModelGateway.Serving.Models.Configuration;
@@ -8,19 +9,24 @@ namespace ModelGateway.Serving.Models.Configuration;
 /// <param name="placeholder">Stands for a key in the docs, for example <c>NAME</c>.</param>
 /// <param name="name">What a key may be.</param>
 /// <param name="item">What stands at each key.</param>
-internal sealed class MapType<T>(string text, string placeholder, WordType name, ConfigType<T> item) : ConfigType<IReadOnlyDictionary<string, T>>
+/// <param name="max">Keys at most.</param>
+internal sealed class MapType<T>(string text, string placeholder, WordType name, ConfigType<T> item, int max = int.MaxValue) : ConfigType<IReadOnlyDictionary<string, T>>
     where T : notnull
 {
     public override string Text => text;
 
     public override IEnumerable<ConfigRow> Below => item.Below.Select(row => row with { Path = $".{placeholder}{row.Path}" });
 
-    public override JsonObject Schema() => new()
+    public override JsonObject Schema()
     {
-        ["type"] = "object",
-        ["propertyNames"] = name.Schema(),
-        ["additionalProperties"] = item.Schema(),
-    };
+        var schema = new JsonObject { ["type"] = "object", ["propertyNames"] = name.Schema(), ["additionalProperties"] = item.Schema() };
+        if (max < int.MaxValue)
+        {
+            schema["maxProperties"] = max;
+        }
+
+        return schema;
+    }
 
     public override bool TryRead(ConfigCursor at, [MaybeNullWhen(false)] out IReadOnlyDictionary<string, T> value)
     {
@@ -31,7 +37,8 @@ internal sealed class MapType<T>(string text, string placeholder, WordType name,
             return at.Expects(text);
         }
 
-        bool isGood = true;
+        bool isGood = map.Entries.Count <= max
+            || at.Fail(string.Create(CultureInfo.InvariantCulture, $"expects {text}, but has {map.Entries.Count} keys"));
         foreach (ConfigEntry entry in map.Entries)
         {
             isGood &= TryReadEntry(at, entry, items);

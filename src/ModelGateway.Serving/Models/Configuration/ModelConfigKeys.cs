@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace ModelGateway.Serving.Models.Configuration;
 
 /// <summary>
@@ -10,8 +12,14 @@ internal static class ModelConfigKeys
 
     private static readonly WordType Label = new("a letter, then up to 63 letters, digits, dots, hyphens or underscores", "[A-Za-z][A-Za-z0-9._-]{0,63}");
 
+    private static readonly WordType Version = new("a version number", "[1-9][0-9]{0,17}");
+
+    private static readonly MapType<string> Facts = new(
+        "a map of at most 64 names to texts of 1 to 5000 characters", "NAME", WordType.GraphName, new TextType("a text of 1 to 5000 characters", 5000), max: 64);
+
     /// <summary>The whole file.</summary>
-    public static ObjectType<ModelConfig> File { get; } = new("a map of settings", new ModelConfig(), [.. About(), .. Running(), .. Answering()]);
+    public static ObjectType<ModelConfig> File { get; } =
+        new("a map of settings", new ModelConfig(), [.. About(), .. Knowing(), .. Running(), .. Answering()]);
 
     private static ConfigKey<ModelConfig>[] About() =>
     [
@@ -41,6 +49,30 @@ internal static class ModelConfigKeys
             (config, labels) => config with { Labels = labels })
         {
             Description = "Names for versions, for example stable: 3; a caller may write the label where a version stands.",
+            IsLive = true,
+            WhenUnset = "none",
+        },
+    ];
+
+    private static ConfigKey<ModelConfig>[] Knowing() =>
+    [
+        new ReferenceKey<ModelConfig, IReadOnlyDictionary<string, string>>(
+            "metadata",
+            Facts,
+            config => config.Metadata,
+            (config, facts) => config with { Metadata = facts })
+        {
+            Description = "What is known of the model, for example team: vision; shown in its metadata as the parameters metadata.NAME. A change loads nothing anew.",
+            IsLive = true,
+            WhenUnset = "none",
+        },
+        new ReferenceKey<ModelConfig, IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>>>(
+            "version_metadata",
+            new MapType<IReadOnlyDictionary<string, string>>("a map of at most 1000 version numbers to maps like metadata", "VERSION", Version, Facts, max: 1000),
+            config => config.VersionMetadata.ToDictionary(pair => pair.Key.ToString(CultureInfo.InvariantCulture), pair => pair.Value),
+            (config, facts) => config with { VersionMetadata = ByVersion(facts) })
+        {
+            Description = "The same for single versions, for example 3: {run_id: 4f1c}; shown beside and before those of the model.",
             IsLive = true,
             WhenUnset = "none",
         },
@@ -130,6 +162,11 @@ internal static class ModelConfigKeys
             Description = "Bounds on what callers may ask of this model.",
         },
     ];
+
+    // A map that was read with faults has keys that are no numbers; nobody will use it.
+    private static Dictionary<long, IReadOnlyDictionary<string, string>> ByVersion(IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> facts) => facts
+        .Where(pair => Version.IsMatch(pair.Key))
+        .ToDictionary(pair => long.Parse(pair.Key, CultureInfo.InvariantCulture), pair => pair.Value);
 
     // Block texts end in a newline that nobody meant.
     private static string? ToLine(string text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();

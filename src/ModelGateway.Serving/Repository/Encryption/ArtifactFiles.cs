@@ -20,6 +20,10 @@ public sealed class ArtifactFiles(ModelArtifact artifact, EncryptionKeys keys)
         return !File.Exists(PathOf(name)) ? true : throw new InvalidDataException($"There are both '{name}' and '{name}{EncryptedFile.Extension}': remove the one that is not meant.");
     }
 
+    /// <summary>Whether the file is there, in either form.</summary>
+    /// <exception cref="InvalidDataException">It is there in both.</exception>
+    public bool Exists(string name) => IsEncrypted(name) || File.Exists(PathOf(name));
+
     /// <summary>Reads a file whole, decrypting it where it is encrypted.</summary>
     /// <exception cref="InvalidDataException">It cannot be decrypted, or is too large.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
@@ -47,7 +51,7 @@ public sealed class ArtifactFiles(ModelArtifact artifact, EncryptionKeys keys)
     /// <exception cref="IOException">It cannot be read.</exception>
     public string? ReadText(string name, CancellationToken cancellationToken)
     {
-        if (!IsEncrypted(name) && !File.Exists(PathOf(name)))
+        if (!Exists(name))
         {
             return null;
         }

@@ -4,7 +4,11 @@ using ModelGateway.Serving.Tensors;
 namespace ModelGateway.Protocols.Json;
 
 /// <summary>Puts the faults of one input's data into words: where, what was expected, what kind came; never a value.</summary>
-internal readonly struct JsonElementFaults(string name, TensorType type, FaultList faults)
+/// <param name="name">Whose data it is.</param>
+/// <param name="type">Of the elements.</param>
+/// <param name="faults">Gets them.</param>
+/// <param name="noun">What the name is of.</param>
+internal readonly struct JsonElementFaults(string name, TensorType type, FaultList faults, string noun = "Input")
 {
     private string Wanted => type switch
     {
@@ -30,7 +34,7 @@ internal readonly struct JsonElementFaults(string name, TensorType type, FaultLi
             JsonScalarFault.TooMany => ("holds more data than a tensor can", (string?)null, "too much data"),
             _ => ($"expects {type.Name()} ({Wanted}), but got {kind}{at}{Advice(kind)}", type.Name(), kind),
         };
-        faults.Add(name, $"Input '{name}' {message}.", expected, got);
+        faults.Add(name, $"{noun} '{name}' {message}.", expected, got);
     }
 
     /// <summary>The arrays of the value do not make a tensor.</summary>

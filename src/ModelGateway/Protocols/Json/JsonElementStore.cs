@@ -9,8 +9,8 @@ internal sealed class JsonElementStore : IDisposable
     private const int FirstElements = 256;
     private const int FirstBytesOfString = 16;
 
-    // A string is never more than a third longer as an element: "", is three bytes here and a length of four there.
-    private static readonly int LongestTextOfStrings = Array.MaxLength / 4 * 3;
+    /// <summary>A string is never more than a third longer as an element: <c>"",</c> is three bytes here and a length of four there.</summary>
+    public static readonly int LongestTextOfStrings = Array.MaxLength / 4 * 3;
     private readonly JsonText _text;
     private readonly TensorType _type;
     private readonly int _size;

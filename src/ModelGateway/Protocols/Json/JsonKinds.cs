@@ -9,11 +9,11 @@ internal static class JsonKinds
     public const string String = "a string";
     private const string NonFinite = "a non-finite number";
 
-    /// <summary>The kind of the value whose first token, or for an object also its last, is under the reader.</summary>
+    /// <summary>The kind of the value whose first token, or for an object or an array also its last, is under the reader.</summary>
     public static string Of(in Utf8JsonReader reader, JsonText text) => reader.TokenType switch
     {
         JsonTokenType.StartObject or JsonTokenType.EndObject => Object,
-        JsonTokenType.StartArray => "an array",
+        JsonTokenType.StartArray or JsonTokenType.EndArray => "an array",
         JsonTokenType.String => text.IsBareToken(reader, out _) ? NonFinite : String,
         JsonTokenType.Number => "a number",
         JsonTokenType.True or JsonTokenType.False => "a boolean",

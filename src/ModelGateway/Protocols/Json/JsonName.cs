@@ -29,6 +29,9 @@ internal readonly ref struct JsonName
         return valid;
     }
 
+    /// <summary>The name itself; lives as long as the text.</summary>
+    public ReadOnlySpan<byte> Utf8 => _utf8;
+
     public bool Is(ReadOnlySpan<byte> other) => _utf8.SequenceEqual(other);
 
     public bool Is(string other) =>

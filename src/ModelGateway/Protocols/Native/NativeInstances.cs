@@ -6,7 +6,8 @@ namespace ModelGateway.Protocols.Native;
 
 /// <summary>
 /// Reads the value of <c>"instances"</c>: rows that are stacked along a new first dimension. Bare values are the rows of the
-/// one input; objects hold a row of each input, and every object must hold the same inputs.
+/// one input; objects hold a row of each input, and every object must hold the same inputs. Where the one input is a table with named
+/// columns, an object may hold its row by their names.
 /// </summary>
 internal static class NativeInstances
 {
@@ -20,7 +21,14 @@ internal static class NativeInstances
         }
         else if (first.TokenType == JsonTokenType.StartObject && !reading.IsBase64Element(first))
         {
-            ReadObjects(ref reader, reading);
+            if (reading.SoleInput() is >= 0 and int table && NativeColumns.IsRow(first, reading, reading.Signature.Inputs[table]))
+            {
+                NativeColumns.Read(ref reader, reading, reading.Signature.Inputs[table]);
+            }
+            else
+            {
+                ReadObjects(ref reader, reading);
+            }
         }
         else if (reading.SoleInput() is >= 0 and int sole)
         {

@@ -34,7 +34,7 @@ internal sealed record ModelMetadataAnswer(
             [.. signature.Inputs.Select(TensorMetadataAnswer.Of)],
             [.. WireOutputs.Of(signature).All.Select(TensorMetadataAnswer.Of)],
             Describe(servable, model.Config),
-            model.Config.Labels.Count == 0 ? null : model.Config.Labels);
+            model.Labels.Count == 0 ? null : model.Labels);
     }
 
     private static Dictionary<string, string> Describe(Servable servable, ModelConfig config)
@@ -55,6 +55,12 @@ internal sealed record ModelMetadataAnswer(
             parameters.Add("producer", servable.Metadata.Producer);
         }
 
+        // The prefix keeps what anyone may write apart from what the gateway says itself.
+        foreach ((string name, string value) in config.VersionMetadata.GetValueOrDefault(servable.Id.Version, config.Metadata).Concat(config.Metadata))
+        {
+            parameters.TryAdd("metadata." + name, value);
+        }
+
         return parameters;
     }
 }
@@ -66,7 +72,10 @@ internal sealed record ModelMetadataAnswer(
 /// Dimensions, -1 where they vary. The protocol has no word for an unknown rank: it is [-1] here, and the parameter
 /// <c>dimensions</c> then reads "any shape".
 /// </param>
-/// <param name="Parameters">Beyond the protocol: the dimensions with their names, and whether an input may be left out; null where there is nothing to add.</param>
+/// <param name="Parameters">
+/// Beyond the protocol: the dimensions with their names, whether an input may be left out, and the names of its columns; null where there is
+/// nothing to add.
+/// </param>
 internal sealed record TensorMetadataAnswer(string Name, string Datatype, long[] Shape, TensorParametersAnswer? Parameters)
 {
     public static TensorMetadataAnswer Of(TensorSpec input) =>
@@ -78,18 +87,20 @@ internal sealed record TensorMetadataAnswer(string Name, string Datatype, long[]
         output.Shape ?? [-1],
         output.Part switch
         {
-            WirePart.Elements => new TensorParametersAnswer($"a sequence, answered as {output.ElementPrefix}0, {output.ElementPrefix}1, ...", null),
-            WirePart.Labels => new TensorParametersAnswer($"the label of each column of {output.Source.Name}", null),
+            WirePart.Elements => new TensorParametersAnswer($"a sequence, answered as {output.ElementPrefix}0, {output.ElementPrefix}1, ...", null, null),
+            WirePart.Labels => new TensorParametersAnswer($"the label of each column of {output.Source.Name}", null, null),
             _ => TensorParametersAnswer.Of(output.Source.Values),
         });
 }
 
 /// <summary>What the protocol has no member for.</summary>
-internal sealed record TensorParametersAnswer(string? Dimensions, bool? Optional)
+internal sealed record TensorParametersAnswer(string? Dimensions, bool? Optional, IReadOnlyList<string>? Columns)
 {
     public static TensorParametersAnswer? Of(TensorSpec spec)
     {
         bool isNamed = spec.Dimensions is null || spec.DimensionNames.Any(name => name.Length > 0);
-        return isNamed || spec.Optional ? new TensorParametersAnswer(isNamed ? spec.FormatDimensions() : null, spec.Optional ? true : null) : null;
+        return isNamed || spec.Optional || spec.Columns is not null
+            ? new TensorParametersAnswer(isNamed ? spec.FormatDimensions() : null, spec.Optional ? true : null, spec.Columns?.Names)
+            : null;
     }
 }

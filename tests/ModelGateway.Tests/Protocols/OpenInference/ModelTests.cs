@@ -37,6 +37,37 @@ public sealed class ModelTests(OpenInferenceHost host)
         Assert.Matches("^[0-9a-f]{64}$", parameters.GetProperty("digest").GetString());
     }
 
+    [Fact]
+    public async Task Metadata_FactsAndColumns_AreShown()
+    {
+        JsonElement answer = await GetAsync("/table");
+
+        JsonElement parameters = answer.GetProperty("parameters");
+        Assert.Equal("botany", parameters.GetProperty("metadata.team").GetString());
+        Assert.Equal("4f1c", parameters.GetProperty("metadata.run_id").GetString());
+        Assert.Equal("mine", parameters.GetProperty("metadata.digest").GetString());
+        Assert.Matches("^[0-9a-f]{64}$", parameters.GetProperty("digest").GetString());
+        Assert.False(parameters.TryGetProperty("metadata.x", out _));
+        Assert.Equal("""{"champion":2}""", answer.GetProperty("labels").GetRawText());
+        Assert.Equal(
+            """["sepal length (cm)","sepal width (cm)","petal length (cm)","petal width (cm)"]""",
+            answer.GetProperty("inputs")[0].GetProperty("parameters").GetProperty("columns").GetRawText());
+    }
+
+    [Fact]
+    public async Task Predict_RowsByColumn_AnswerAsRowsByPlace()
+    {
+        string byColumn = """{"instances":[{"petal width (cm)":0.2,"petal length (cm)":1.4,"sepal width (cm)":3.5,"sepal length (cm)":5.1}]}""";
+
+        string[] answers = [await PredictAsync(byColumn, HttpStatusCode.OK), await PredictAsync("""{"instances":[[5.1,3.5,1.4,0.2]]}""", HttpStatusCode.OK)];
+
+        Assert.Equal(answers[1], answers[0]);
+        Assert.Contains(
+            "no column 'petal widht (cm)'. Did you mean 'petal width (cm)'?",
+            await PredictAsync(byColumn.Replace("width (cm)\":0.2", "widht (cm)\":0.2", StringComparison.Ordinal), HttpStatusCode.BadRequest),
+            StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("scalar", """[{"name":"x","datatype":"FP32","shape":[]}]""")]
     [InlineData("none", "[]")]
@@ -171,6 +202,14 @@ public sealed class ModelTests(OpenInferenceHost host)
         JsonElement statistics = Assert.Single(answer.GetProperty("model_stats").EnumerateArray());
         Assert.Equal(1, long.Parse(statistics.GetProperty("version").GetString()!, CultureInfo.InvariantCulture));
         return statistics;
+    }
+
+    private async Task<string> PredictAsync(string body, HttpStatusCode status)
+    {
+        using var content = new StringContent(body);
+        using HttpResponseMessage response = await host.Gateway.Client.PostAsync(new Uri("/predict/table", UriKind.Relative), content);
+        Assert.Equal(status, response.StatusCode);
+        return (await response.Content.ReadAsStringAsync()).Replace("\\u0027", "'", StringComparison.Ordinal);
     }
 
     private async Task<JsonElement> GetAsync(string path, HttpStatusCode expected = HttpStatusCode.OK)

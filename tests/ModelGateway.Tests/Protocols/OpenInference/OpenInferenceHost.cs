@@ -25,6 +25,8 @@ public sealed class OpenInferenceHost : IAsyncLifetime
         }
 
         repository.AddVersion("mlp", 3, TestModels.Mlp(), ("labels.txt", "low\nmiddle\nhigh\n"u8.ToArray()));
+        repository.AddVersion("table", 2, TestModels.Mlp(), ("columns.txt", "sepal length (cm)\nsepal width (cm)\npetal length (cm)\npetal width (cm)\n"u8.ToArray()));
+        repository.AddConfig("table", "{labels: {champion: 2}, metadata: {team: botany, run_id: none, digest: mine}, version_metadata: {2: {run_id: 4f1c}, 9: {x: y}}}");
         repository.AddVersion("sum", 1, TestModels.TwoInputsSum());
         repository.AddVersion("add", 1, TestModels.AddConstant(1));
         repository.AddVersion("mixed", 1, TestModels.MixedTypes());

@@ -1,0 +1,172 @@
+using System.Collections.Concurrent;
+using System.Collections.Frozen;
+using System.Globalization;
+using Microsoft.Extensions.Logging;
+using ModelGateway.Serving.Models;
+using ModelGateway.Serving.Repository;
+
+namespace ModelGateway.Storage.MLflow;
+
+/// <summary>
+/// A model registry in the layout of a repository: <c>MODEL/model.yaml</c> made from aliases, stages and tags, and for each version that the
+/// selection points at <c>MODEL/VERSION/model.onnx</c> with what lies beside it.
+/// </summary>
+/// <remarks>
+/// <para>
+/// Cheap: one call lists a thousand registered models with their aliases, tags and the newest version of each stage, and its answer is the
+/// marker. What else is needed to know of a version (where its files are, which there are, its MLmodel) is asked once and kept.
+/// </para>
+/// <para>
+/// Patient: where a selected version cannot be served or cannot be read, what was shown in its place stays, and the reason is logged.
+/// </para>
+/// <para>
+/// <c>_gate</c>: one listing at a time, which alone touches <c>_models</c>; copies read <c>_files</c>, which is replaced as a whole.
+/// </para>
+/// </remarks>
+internal sealed partial class MLflowObjectStore(
+    string location, MLflowClient client, VersionSelection selection, ArtifactResolver resolver, ILogger logger) : IObjectStore, IDisposable
+{
+    private const string IsPromptTag = "mlflow.prompt.is_prompt";
+    private const int Parallelism = 8;
+    private readonly SemaphoreSlim _gate = new(1, 1);
+    private readonly ConcurrentDictionary<(string Model, string Version), KnownVersion> _versions = new();
+    private Dictionary<string, ServedModel> _models = new(StringComparer.Ordinal);
+    private FrozenDictionary<string, VersionFile>? _files;
+    private HashSet<string> _reported = new(StringComparer.Ordinal);
+    private string? _marker;
+
+    /// <inheritdoc/>
+    public string Location => location;
+
+    /// <inheritdoc/>
+    public bool SupportsRanges => false;
+
+    /// <inheritdoc/>
+    public bool MustSettle => false;
+
+    /// <inheritdoc/>
+    public async Task<ObjectListing?> ListAsync(string? unlessMarker, CancellationToken cancellationToken)
+    {
+        await _gate.WaitAsync(cancellationToken);
+        try
+        {
+            (IReadOnlyList<RegisteredModel> models, string marker) = await client.SearchAsync(selection.Filter, cancellationToken);
+
+            // The first listing of a process learns what the marker of an earlier one cannot tell: where the files are.
+            if (unlessMarker == marker && _marker == marker)
+            {
+                return null;
+            }
+
+            return await ListAsync(models, marker, cancellationToken);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<StoredObject?> FindAsync(string key, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        FrozenDictionary<string, VersionFile> files = _files ?? await ListFilesAsync(cancellationToken);
+        return !files.TryGetValue(key, out VersionFile? file) ? null
+            : file.Source is null ? file.Shown
+            : await file.Source.FindAsync(file.File, cancellationToken) is { } found ? found with { Key = key, LastModified = file.Shown.LastModified }
+            : null;
+    }
+
+    /// <inheritdoc/>
+    public async Task CopyRangeAsync(StoredObject source, long offset, long count, Stream destination, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        FrozenDictionary<string, VersionFile> files = _files ?? await ListFilesAsync(cancellationToken);
+        if (!files.TryGetValue(source.Key, out VersionFile? file) || (source.Tag.Length > 0 && source.Tag != file.Shown.Tag) || offset + count > file.Shown.Size)
+        {
+            throw new ObjectChangedException(source.Key);
+        }
+
+        if (file.Text is not null)
+        {
+            await destination.WriteAsync(file.Text.AsMemory((int)offset, (int)count), cancellationToken);
+            return;
+        }
+
+        await file.Source!.CopyRangeAsync(source.Tag.Length == 0 ? file.File with { Tag = "" } : file.File, offset, count, destination, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _gate.Dispose();
+        client.Dispose();
+    }
+
+    // A listing that a process before this one saw may be all that the caller has.
+    private async Task<FrozenDictionary<string, VersionFile>> ListFilesAsync(CancellationToken cancellationToken)
+    {
+        await ListAsync(null, cancellationToken);
+        return _files!;
+    }
+
+    private async Task<ObjectListing> ListAsync(IReadOnlyList<RegisteredModel> models, string marker, CancellationToken cancellationToken)
+    {
+        var scan = new RegistryScan(client, resolver, selection, _versions);
+        var served = new ConcurrentDictionary<string, ServedModel>(StringComparer.Ordinal);
+        await Parallel.ForEachAsync(
+            models.Where(model => IsServed(model, scan)),
+            new ParallelOptions { MaxDegreeOfParallelism = Parallelism, CancellationToken = cancellationToken },
+            async (model, cancel) =>
+            {
+                if (await scan.ReadAsync(model, _models.GetValueOrDefault(model.Name), cancel) is { } read)
+                {
+                    served[model.Name] = read;
+                }
+            });
+
+        // Nothing is taken over before all of it is known: a listing that is called off changes nothing.
+        _models = new Dictionary<string, ServedModel>(served, StringComparer.Ordinal);
+        scan.ForgetOthers();
+        VersionFile[] files = [.. _models.OrderBy(model => model.Key, StringComparer.Ordinal).SelectMany(model => model.Value.Files)];
+        _files = files.ToFrozenDictionary(file => file.Shown.Key, StringComparer.Ordinal);
+        Report(scan.Problems);
+        _marker = scan.IsComplete ? marker : null;
+        return new ObjectListing([.. files.Select(file => file.Shown)], _marker);
+    }
+
+    private bool IsServed(RegisteredModel model, RegistryScan scan)
+    {
+        // Prompts lie among the models.
+        if (selection.For(model.Name).Count == 0 || model.Tags.Any(tag => tag.Key == IsPromptTag && tag.Value?.Equals("true", StringComparison.OrdinalIgnoreCase) == true))
+        {
+            return false;
+        }
+
+        if (!ModelName.IsValid(model.Name))
+        {
+            string name = string.Concat(model.Name.Take(128).Select(c => char.IsControl(c) ? ' ' : c));
+            scan.Problems.Enqueue(string.Create(CultureInfo.InvariantCulture, $"The registered model '{name}' is passed over: a model's name must match {ModelName.Pattern}."));
+            return false;
+        }
+
+        return true;
+    }
+
+    private void Report(IEnumerable<string> problems)
+    {
+        var now = new HashSet<string>(problems, StringComparer.Ordinal);
+        foreach (string problem in now.Where(problem => !_reported.Contains(problem)))
+        {
+            Log.PassedOver(logger, location, problem);
+        }
+
+        _reported = now;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = EventIds.PassedOver, Level = LogLevel.Warning, Message = "{Location}: {Problem}")]
+        public static partial void PassedOver(ILogger logger, string location, string problem);
+    }
+}

@@ -1,0 +1,138 @@
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging;
+using ModelGateway.Serving.Repository;
+using ModelGateway.Storage.Http;
+
+namespace ModelGateway.Storage.MLflow;
+
+/// <summary><c>mlflow+https://tracking-server[/base][?alias=champion]</c>, and the same over plain http.</summary>
+/// <param name="environment">The environment's variables; null for the process's own.</param>
+public sealed class MLflowObjectStoreProvider(Func<string, string?>? environment = null) : IObjectStoreProvider
+{
+    private const string Prefix = "mlflow+";
+    private readonly Func<string, string?> _environment = environment ?? Environment.GetEnvironmentVariable;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Schemes => [Prefix + "https", Prefix + "http"];
+
+    /// <inheritdoc/>
+    public string? SettingsName => MLflowOptions.Name;
+
+    /// <inheritdoc/>
+    public Type? SettingsType => typeof(MLflowOptions);
+
+    /// <inheritdoc/>
+    public bool TakesIndex => false;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> FindFaults(Uri location, IConfiguration settings)
+    {
+        var faults = new List<string>();
+        MLflowOptions options = StoreSettings.Bind<MLflowOptions>(settings, MLflowOptions.Name, faults);
+        var credentials = new MLflowCredentials(options, _environment);
+        faults.AddRange(credentials.FindFaults());
+        _ = VersionSelection.Parse(location.Query, options, faults);
+        _ = ReadRoots(options, faults);
+        if (location.Host.Length == 0)
+        {
+            faults.Add($"'{Hidden(location)}' names no server; write mlflow+https://tracking-server.");
+        }
+
+        if (location.UserInfo.Length > 0)
+        {
+            faults.Add("The URI holds credentials; set them as Gateway:MLflow:Username and Gateway:MLflow:PasswordFile, or as Gateway:MLflow:TokenFile.");
+        }
+
+        if (location.Fragment.Length > 0)
+        {
+            faults.Add($"The URI has a part behind '#', which means nothing here.");
+        }
+
+        if (location.Scheme == Prefix + "http" && !location.IsLoopback && credentials.IsAny && !options.AllowInsecure)
+        {
+            faults.Add("Credentials would go over plain http; use mlflow+https, or set Gateway:MLflow:AllowInsecure to true.");
+        }
+
+        if (!string.IsNullOrEmpty(options.CertificateAuthorityFile))
+        {
+            CheckAuthorities(options.CertificateAuthorityFile, faults);
+        }
+
+        return faults;
+    }
+
+    /// <inheritdoc/>
+    public IObjectStore Open(Uri location, StoreContext context)
+    {
+        MLflowOptions options = StoreSettings.Bind<MLflowOptions>(context.Settings, MLflowOptions.Name, []);
+        string path = location.AbsolutePath.TrimEnd('/');
+        var server = new Uri($"{location.Scheme[Prefix.Length..]}://{location.Authority}{path}/");
+        SocketsHttpHandler connections = ObservedHandler.CreateConnections();
+        connections.AllowAutoRedirect = false;
+        if (!string.IsNullOrEmpty(options.CertificateAuthorityFile))
+        {
+            connections.SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = Trusting(ReadAuthorities(options.CertificateAuthorityFile)) };
+        }
+
+        var http = new HttpClient(new ObservedHandler(context.Traffic, MLflowClient.OperationOf, connections)) { Timeout = Timeout.InfiniteTimeSpan };
+        var client = new MLflowClient(http, server, new MLflowCredentials(options, _environment), context.Traffic);
+        return new MLflowObjectStore(
+            $"{location.Scheme}://{location.Authority}{path}{location.Query}",
+            client,
+            VersionSelection.Parse(location.Query, options, []),
+            new ArtifactResolver(client, context.OpenOther, ReadRoots(options, [])),
+            context.Loggers.CreateLogger<MLflowObjectStore>());
+    }
+
+    private static string Hidden(Uri location) => $"{location.Scheme}://{location.Authority}";
+
+    private static List<Uri> ReadRoots(MLflowOptions options, List<string> faults)
+    {
+        var roots = new List<Uri>();
+        foreach (string root in (options.ArtifactRoots ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            if (root.Contains(':') && Uri.TryCreate(root, UriKind.Absolute, out Uri? uri))
+            {
+                roots.Add(uri);
+            }
+            else
+            {
+                faults.Add($"Gateway:MLflow:ArtifactRoots: '{root}' is not a URI such as s3://bucket/prefix or file:///mnt/mlruns.");
+            }
+        }
+
+        return roots;
+    }
+
+    private static void CheckAuthorities(string file, List<string> faults)
+    {
+        try
+        {
+            if (ReadAuthorities(file).Count == 0)
+            {
+                faults.Add($"Gateway:MLflow:CertificateAuthorityFile holds no certificate: '{file}'.");
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            faults.Add($"Gateway:MLflow:CertificateAuthorityFile cannot be read: {exception.Message}");
+        }
+    }
+
+    private static X509Certificate2Collection ReadAuthorities(string file)
+    {
+        var authorities = new X509Certificate2Collection();
+        authorities.ImportFromPemFile(file);
+        return authorities;
+    }
+
+    private static X509ChainPolicy Trusting(X509Certificate2Collection authorities)
+    {
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust };
+        policy.CustomTrustStore.AddRange(authorities);
+        return policy;
+    }
+}

@@ -1,0 +1,217 @@
+using System.Text;
+using Microsoft.AspNetCore.Http;
+using ModelGateway.Serving.Repository;
+using ModelGateway.TestKit.Hosting;
+using ModelGateway.TestKit.Repository;
+using Xunit;
+
+namespace ModelGateway.Storage.MLflow.Tests;
+
+/// <summary>A tracking server that refuses, fails, lies or is away.</summary>
+public sealed class FaultTests : IAsyncLifetime
+{
+    private static readonly (string, byte[]) Model = MlflowServer.MLmodel();
+    private Registry _registry = null!;
+
+    private MlflowServer Server => _registry.Server;
+
+    public async Task InitializeAsync()
+    {
+        _registry = await Registry.StartAsync();
+        Server.AddVersion("iris", Model, ("model.onnx", [1, 2, 3]));
+        Server.AddVersion("wine", Model, ("model.onnx", [4, 5, 6]));
+    }
+
+    public async Task DisposeAsync() => await _registry.DisposeAsync();
+
+    [Theory]
+    [InlineData("Token", "s3cret", null, null, "Bearer s3cret")]
+    [InlineData("Username", "ann", "Password", "pässword: 1", "Basic YW5uOnDDpHNzd29yZDogMQ==")]
+    public async Task ListAsync_Credentials_AreSent(string key, string value, string? otherKey, string? otherValue, string header)
+    {
+        await using Registry registry = await Registry.StartAsync([(key, value), .. otherKey is null ? [] : new[] { (otherKey, otherValue) }]);
+        registry.Server.Authorization = header;
+        registry.Server.AddVersion("iris", Model, ("model.onnx", [1, 2, 3]));
+
+        Assert.Equal([1, 2, 3], await registry.Open().ReadAsync("iris/1/model.onnx"));
+    }
+
+    [Fact]
+    public async Task ListAsync_TokenFile_IsReadAnewEachTime()
+    {
+        string file = Path.GetTempFileName();
+        await File.WriteAllTextAsync(file, "first\n");
+        await using Registry registry = await Registry.StartAsync(("TokenFile", file));
+        registry.Server.Authorization = "Bearer first";
+        IObjectStore store = registry.Open();
+        await store.KeysAsync();
+
+        await File.WriteAllTextAsync(file, "second\n");
+        registry.Server.Authorization = "Bearer second";
+
+        await store.KeysAsync();
+        File.Delete(file);
+        IOException gone = await Assert.ThrowsAnyAsync<IOException>(() => store.KeysAsync());
+        Assert.DoesNotContain("second", gone.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ListAsync_WrongToken_IsAnIOExceptionWithoutIt()
+    {
+        await using Registry registry = await Registry.StartAsync(("Token", "s3cret"));
+        registry.Server.Authorization = "Bearer other";
+
+        IOException refused = await Assert.ThrowsAnyAsync<IOException>(() => registry.Open().KeysAsync());
+
+        Assert.Contains("refuses 'api/2.0/mlflow/registered-models/search' (401 Unauthorized); check the token", refused.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(["list refused"], (await registry.Harness.RequestsAsync()).Keys);
+    }
+
+    [Theory]
+    [InlineData(500, "{\"error_code\":\"INTERNAL_ERROR\",\"message\":\"The database\\nis away\"}", "answers 500 InternalServerError to 'api/2.0/mlflow/registered-models/search': INTERNAL_ERROR The database is away")]
+    [InlineData(503, "<html>busy</html>", "answers 503 ServiceUnavailable to 'api/2.0/mlflow/registered-models/search'.")]
+    [InlineData(404, "nothing here", "answers 404 to 'api/2.0/mlflow/registered-models/search'; is that the address of an MLflow tracking server?")]
+    [InlineData(302, "", "with a redirect, which is not followed")]
+    [InlineData(200, "<html>log in</html>", "does not answer as an MLflow tracking server")]
+    [InlineData(200, "null", "does not answer as an MLflow tracking server")]
+    [InlineData(200, "[]", "does not answer as an MLflow tracking server")]
+    [InlineData(200, "{\"registered_models\":[{\"name\":null}]}", "does not answer as an MLflow tracking server")]
+    [InlineData(200, "{\"registered_models\":[{\"name\":\"a\",\"creation_timestamp\":{}}]}", "does not answer as an MLflow tracking server")]
+    public async Task ListAsync_RegistryFails_IsAnIOExceptionThatSaysHow(int status, string body, string message)
+    {
+        Server.Intercept = async http =>
+        {
+            http.Response.StatusCode = status;
+            http.Response.Headers.Location = "https://login.example/";
+            await http.Response.WriteAsync(body);
+            return true;
+        };
+
+        Assert.Contains(message, (await Assert.ThrowsAnyAsync<IOException>(() => _registry.Open().KeysAsync())).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ListAsync_NobodyThere_IsAnIOException()
+    {
+        var harness = new StoreHarness();
+        using var store = (IDisposable)harness.Open(new MLflowObjectStoreProvider(static _ => null), "mlflow+http://127.0.0.1:1");
+
+        IOException refused = await Assert.ThrowsAnyAsync<IOException>(() => ((IObjectStore)store).KeysAsync());
+        Assert.StartsWith("http://127.0.0.1:1/ cannot be asked for 'api/2.0/mlflow/registered-models/search'", refused.Message, StringComparison.Ordinal);
+        Assert.Equal("mlflow+http://127.0.0.1:1", ((IObjectStore)store).Location);
+    }
+
+    [Theory]
+    [InlineData("/MLmodel")]
+    [InlineData("/artifacts")]
+    [InlineData("/get-download-uri")]
+    public async Task ListAsync_OneModelCannotBeRead_TheOthersAreListedAndItIsTriedAgain(string path)
+    {
+        string run = Guid.NewGuid().ToString("n");
+        Server.PutArtifact($"1/{run}/MLmodel", Model.Item2);
+        Server.PutArtifact($"1/{run}/model.onnx", [7]);
+        Server.AddVersion("slow", $"mlflow-artifacts:/1/{run}");
+        Server.Intercept = http => AnswerAsync(http, 500, request => (request.Path + request.QueryString.Value).Contains(path.StartsWith("/get", StringComparison.Ordinal) ? "slow" : run, StringComparison.Ordinal) && request.Path.Value!.EndsWith(path, StringComparison.Ordinal));
+        IObjectStore store = _registry.Open();
+
+        ObjectListing partly = (await store.ListAsync(null, CancellationToken.None))!;
+
+        Assert.Null(partly.Marker);
+        Assert.DoesNotContain(partly.Objects, item => item.Key.StartsWith("slow/", StringComparison.Ordinal));
+        Assert.Equal(4, partly.Objects.Count);
+        Assert.Contains("'slow/1' is passed over: it cannot be read now", Assert.Single(_registry.Logged), StringComparison.Ordinal);
+        Server.Intercept = static _ => Task.FromResult(false);
+        ObjectListing whole = (await store.ListAsync(partly.Marker, CancellationToken.None))!;
+        Assert.Equal((6, true), (whole.Objects.Count, whole.Marker is not null));
+    }
+
+    [Fact]
+    public async Task ListAsync_NewVersionCannotBeRead_TheOldGoesOnBeingServed()
+    {
+        IObjectStore store = _registry.Open();
+        string[] before = await store.KeysAsync();
+        Server.AddVersion("iris", Model, ("model.onnx", [7]));
+        Server.Intercept = http => AnswerAsync(http, 503, request => request.Path.Value!.Contains("/artifacts", StringComparison.Ordinal));
+
+        Assert.Equal(before, await store.KeysAsync());
+        Server.Intercept = static _ => Task.FromResult(false);
+        Assert.Contains("iris/2/model.onnx", await store.KeysAsync());
+    }
+
+    [Fact]
+    public async Task CopyToAsync_ConnectionCut_IsAnIOException()
+    {
+        Server.AddVersion("large", Model, ("model.onnx", new byte[500_000]));
+        IObjectStore store = _registry.Open();
+        StoredObject listed = await store.FindListedAsync("large/1/model.onnx");
+        Server.Intercept = async http =>
+        {
+            await http.Response.Body.WriteAsync(new byte[100_000]);
+            await http.Response.Body.FlushAsync();
+            http.Abort();
+            return true;
+        };
+
+        using var destination = new MemoryStream();
+        await Assert.ThrowsAnyAsync<IOException>(() => store.CopyToAsync(listed, destination, CancellationToken.None));
+        Assert.InRange(destination.Length, 0, 100_000);
+    }
+
+    [Fact]
+    public async Task ListAsync_HostileTexts_MakeAConfigurationAllTheSame()
+    {
+        string hostile = string.Concat(Enumerable.Range(0, 0x3000).Select(c => (char)c)) + "\uD83D\uDE42\uFEFF\uFFFE" + new string('x', 5000);
+        Server.AddModel("iris", hostile, [("a\nb: \"c\"", hostile), .. Enumerable.Range(0, 100).Select(i => ($"tag{i}", "\\" + new string('"', i + 1)))]);
+        Server.SetVersionTag("iris", 1, "k", "# not a comment, {not: a map}, *not-an-alias");
+        IObjectStore store = _registry.Open();
+
+        ModelGateway.Serving.Models.ModelConfig config = await store.ConfigAsync("iris");
+
+        Assert.True(config.Description!.Length <= 1000);
+        Assert.Equal(40, config.Metadata.Count);
+        Assert.Equal("\\\"", config.Metadata["tag.tag0"]);
+        Assert.Equal("# not a comment, {not: a map}, *not-an-alias", config.VersionMetadata[1]["tag.k"]);
+    }
+
+    [Fact]
+    public void Parse_MLmodelNestedOrBroken_IsRefusedAtOnce()
+    {
+        foreach (string text in new[] { new string('[', 500_000), "a: " + new string('{', 500_000), string.Concat(Enumerable.Repeat("- ", 100_000)), "\"\\UFFFFFFFF\"", "a: &x [*x", "? ? ? ?" })
+        {
+            Exception? refused = Record.Exception(() => MLmodel.Parse(text));
+            Assert.True(refused is null or ModelNotServableException, refused?.ToString());
+        }
+    }
+
+    [Theory]
+    [InlineData("[{\"name\":\"a\",\"type\":\"double\"},{\"name\":\"b c\",\"type\":\"long\",\"required\":false}]", "a|b c")]
+    [InlineData("[{\"type\":\"tensor\",\"tensor-spec\":{\"dtype\":\"float32\",\"shape\":[-1,4]}}]", null)]
+    [InlineData("[{\"type\":\"double\"}]", null)]
+    [InlineData("[{\"name\":\"a\",\"type\":\"array\",\"items\":{\"type\":\"double\"}}]", null)]
+    [InlineData("[{\"name\":\"a\",\"type\":\"double\"},{\"name\":\"a\",\"type\":\"double\"}]", null)]
+    [InlineData("[{\"name\":\"a\\nb\",\"type\":\"double\"}]", null)]
+    [InlineData("[{\"name\":1,\"type\":\"double\"}]", null)]
+    [InlineData("[1]", null)]
+    [InlineData("[]", null)]
+    [InlineData("{}", null)]
+    [InlineData("nonsense", null)]
+    public void ReadColumns_Signature_AreThoseOfATable(string inputs, string? columns)
+    {
+        MLmodel read = MLmodel.Parse($"signature:\n  inputs: '{inputs}'\n");
+
+        Assert.Equal(columns, read.ReadColumns() is { } names ? string.Join('|', names) : null);
+    }
+
+    private static async Task<bool> AnswerAsync(HttpContext http, int status, Func<HttpRequest, bool> isMeant)
+    {
+        if (!isMeant(http.Request))
+        {
+            return false;
+        }
+
+        http.Response.StatusCode = status;
+        await http.Response.Body.WriteAsync(Encoding.UTF8.GetBytes("{\"error_code\":\"TEMPORARILY_UNAVAILABLE\",\"message\":\"later\"}"));
+        return true;
+    }
+}
