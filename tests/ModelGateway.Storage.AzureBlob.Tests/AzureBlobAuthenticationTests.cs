@@ -85,7 +85,7 @@ public sealed class AzureBlobAuthenticationTests : IAsyncLifetime, IDisposable
         IOException exception = await Assert.ThrowsAsync<IOException>(
             () => Open(("AccountKey", Convert.ToBase64String(new byte[64]))).ListAsync(null, CancellationToken.None));
 
-        Assert.Contains("the sign-in is refused (403", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("the sign-in is refused (403 AuthorizationFailure)", exception.Message, StringComparison.Ordinal);
         Assert.Contains("Gateway:AzureBlob:AccountKey", exception.Message, StringComparison.Ordinal);
     }
 

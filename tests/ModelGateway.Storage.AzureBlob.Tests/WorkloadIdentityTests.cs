@@ -18,12 +18,13 @@ public sealed class WorkloadIdentityTests : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        foreach (string name in new[] { "AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_AUTHORITY_HOST", "AZURE_TOKEN_CREDENTIALS", "IDENTITY_ENDPOINT", "MSI_ENDPOINT" })
+        foreach (string name in new[] { "AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_AUTHORITY_HOST", "AZURE_TOKEN_CREDENTIALS", "IDENTITY_ENDPOINT", "MSI_ENDPOINT", "ASPNETCORE_ENVIRONMENT" })
         {
             _environment[name] = Environment.GetEnvironmentVariable(name);
             Environment.SetEnvironmentVariable(name, null);
         }
 
+        _environment["PATH"] = Environment.GetEnvironmentVariable("PATH");
         _cloud = await AzureCloud.StartAsync();
     }
 
@@ -75,16 +76,60 @@ public sealed class WorkloadIdentityTests : IAsyncLifetime
 
         IOException exception = await Assert.ThrowsAsync<IOException>(() => new StoreHarness().Open(Provider(), Location).ListAsync(null, CancellationToken.None));
 
-        Assert.Contains("AADSTS700213", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("cannot sign in: AADSTS700213: No matching federated identity record found. Check", exception.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("projected-token", exception.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task List_NoIdentityAtAll_SaysWhatToSet()
     {
-        IOException exception = await Assert.ThrowsAsync<IOException>(() => new StoreHarness().Open(Provider(), Location).ListAsync(null, CancellationToken.None));
+        var harness = new StoreHarness();
+        IOException exception = await Assert.ThrowsAsync<IOException>(() => harness.Open(Provider(), Location).ListAsync(null, CancellationToken.None));
 
-        Assert.Contains("Give this process a managed or workload identity, or set one of Gateway:AzureBlob:SasToken", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("there is no identity to sign in with. Give this process a managed or workload identity", exception.Message, StringComparison.Ordinal);
+        Assert.Equal(new Dictionary<string, int> { ["token error"] = 1 }, await harness.RequestsAsync());
+    }
+
+    [Theory]
+    [InlineData("Development", true)]
+    [InlineData("Production", false)]
+    [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
+    public async Task List_SignedInWithTheAzureCli_ReadsInDevelopmentOnly(string environment, bool expected)
+    {
+        Environment.SetEnvironmentVariable("ASPNETCORE_ENVIRONMENT", environment);
+        Environment.SetEnvironmentVariable("PATH", $"{_folder}:{_environment["PATH"]}");
+        string az = Path.Combine(_folder, "az");
+        await File.WriteAllTextAsync(az, "#!/bin/sh\necho '{\"accessToken\":\"a-token\",\"expiresOn\":\"2099-01-01 00:00:00.000000\",\"expires_on\":4070908800,\"tokenType\":\"Bearer\"}'\n");
+        File.SetUnixFileMode(az, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+
+        Exception? failure = await Record.ExceptionAsync(() => new StoreHarness().Open(Provider(), Location).ListAsync(null, CancellationToken.None));
+
+        Assert.True(failure is null == expected, failure?.ToString());
+    }
+
+    [Fact]
+    public async Task List_ManagedIdentityAppearsLater_IsFound()
+    {
+        IObjectStore store = new StoreHarness().Open(Provider(), Location);
+        await Assert.ThrowsAsync<IOException>(() => store.ListAsync(null, CancellationToken.None));
+
+        _cloud.HasMetadataService = true;
+
+        Assert.Single((await store.ListAsync(null, CancellationToken.None))!.Objects);
+    }
+
+    [Theory]
+    [InlineData("prod", true)]
+    [InlineData("WorkloadIdentityCredential", true)]
+    [InlineData("environmentcredential", false)]
+    public async Task List_OneSourceIsPinned_UsesThatOne(string pin, bool expected)
+    {
+        SetWorkloadIdentity();
+        Environment.SetEnvironmentVariable("AZURE_TOKEN_CREDENTIALS", pin);
+
+        Exception? failure = await Record.ExceptionAsync(() => new StoreHarness().Open(Provider(), Location).ListAsync(null, CancellationToken.None));
+
+        Assert.True(failure is null == expected, failure?.ToString());
     }
 
     [Theory]
