@@ -24,7 +24,7 @@ internal sealed class BlobFailures(BlobAddress address, BlobAuthentication authe
         // After its last retry the SDK throws all the failures together.
         AggregateException { InnerExceptions: [.., var last] } => Describe(last, subject),
         RequestFailedException failed => new IOException($"{subject}: {Reason(failed)}", exception),
-        _ when HasNoIdentity(exception) => new IOException(
+        CredentialUnavailableException => new IOException(
             $"{subject}: there is no identity to sign in with. Give this process a managed or workload identity, or set one of Gateway:AzureBlob:SasToken, AccountKey, ConnectionString or Anonymous.", exception),
         AuthenticationFailedException => new IOException(
             $"{subject}: this process's identity cannot sign in: {SignInReason(exception)} Check Gateway:AzureBlob:ManagedIdentityClientId and TenantId, AZURE_CLIENT_ID and AZURE_TENANT_ID, and a workload identity's federated credential.", exception),
@@ -61,10 +61,6 @@ internal sealed class BlobFailures(BlobAddress address, BlobAuthentication authe
             _ => $"the account '{address.Account}' answers {answer}.",
         };
     }
-
-    // Where the chain ends at a metadata service that is not there, it is not a CredentialUnavailableException.
-    private static bool HasNoIdentity(Exception exception) => exception is CredentialUnavailableException
-        || (exception is AuthenticationFailedException && exception.GetBaseException().Message.StartsWith("All Managed Identity sources are unavailable", StringComparison.Ordinal));
 
     // Entra ID's own words (AADSTS...) are the first line behind those of the libraries, which are many and link to guides.
     private static string SignInReason(Exception exception)

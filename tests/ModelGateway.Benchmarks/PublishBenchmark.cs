@@ -79,7 +79,10 @@ internal static class PublishBenchmark
     // As S3 tells of a new object.
     private static async Task NotifyAsync(GatewayProcess gateway, long version)
     {
-        string notification = $$$"""{"Records":[{"eventSource":"aws:s3","eventName":"ObjectCreated:Put","s3":{"bucket":{"name":"{{{Bucket}}}"},"object":{"key":"live/iris/{{{version}}}/model.onnx"}}}]}""";
+        string notification = JsonSerializer.Serialize(new
+        {
+            Records = new[] { new { eventSource = "aws:s3", eventName = "ObjectCreated:Put", s3 = new { bucket = new { name = Bucket }, @object = new { key = $"live/iris/{version}/model.onnx" } } } },
+        });
         using var body = new StringContent(notification, Encoding.UTF8, "application/json");
         using HttpResponseMessage response = await gateway.Client.PostAsync(new Uri("/v2/repository/refresh", UriKind.Relative), body);
         response.EnsureSuccessStatusCode();

@@ -20,6 +20,8 @@ namespace ModelGateway.Storage.AzureBlob.Tests;
 /// </remarks>
 internal sealed class AzureCloud : IAsyncDisposable
 {
+    private const string MetadataService = "169.254.169.254";
+
     private readonly X509Certificate2 _certificate = CreateCertificate();
     private readonly List<string> _requests = [];
     private WebApplication _server = null!;
@@ -31,6 +33,9 @@ internal sealed class AzureCloud : IAsyncDisposable
     public (int Status, string Body) Blobs { get; set; } = (200, """
         <?xml version="1.0" encoding="utf-8"?><EnumerationResults ServiceEndpoint="https://account.blob.core.windows.net/" ContainerName="container"><Blobs><Blob><Name>iris/1/model.onnx</Name><Properties><Last-Modified>Mon, 02 Nov 2026 10:00:00 GMT</Last-Modified><Etag>0x1</Etag><Content-Length>3</Content-Length><BlobType>BlockBlob</BlobType></Properties></Blob></Blobs><NextMarker /></EnumerationResults>
         """);
+
+    /// <summary>Whether this is a machine with a managed identity.</summary>
+    public bool HasMetadataService { get; set; }
 
     /// <summary>What the identity presented to Entra ID, form fields.</summary>
     public IReadOnlyDictionary<string, string> Presented { get; private set; } = new Dictionary<string, string>();
@@ -52,7 +57,11 @@ internal sealed class AzureCloud : IAsyncDisposable
         var cloud = new AzureCloud();
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(
-            options => options.Listen(IPAddress.Loopback, 0, listen => listen.UseHttps(cloud._certificate)));
+            options =>
+            {
+                options.Listen(IPAddress.Loopback, 0, listen => listen.UseHttps(cloud._certificate));
+                options.Listen(IPAddress.Loopback, 0);
+            });
         cloud._server = builder.Build();
         cloud._server.Run(cloud.AnswerAsync);
         await cloud._server.StartAsync();
@@ -63,18 +72,17 @@ internal sealed class AzureCloud : IAsyncDisposable
     public SocketsHttpHandler CreateConnections()
     {
         SocketsHttpHandler connections = ObservedHandler.CreateConnections();
-        int port = new Uri(_server.Urls.Single()).Port;
+        Dictionary<string, int> ports = _server.Urls.Select(url => new Uri(url)).ToDictionary(url => url.Scheme, url => url.Port);
         connections.UseProxy = false;
         connections.ConnectCallback = async (context, cancellationToken) =>
         {
-            // The metadata service of virtual machines is not there.
-            if (context.DnsEndPoint.Host == "169.254.169.254")
+            if (context.DnsEndPoint.Host == MetadataService && !HasMetadataService)
             {
                 throw new SocketException((int)SocketError.NetworkUnreachable);
             }
 
             var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-            await socket.ConnectAsync(IPAddress.Loopback, port, cancellationToken);
+            await socket.ConnectAsync(IPAddress.Loopback, ports[context.InitialRequestMessage.RequestUri!.Scheme], cancellationToken);
             return new NetworkStream(socket, ownsSocket: true);
         };
         connections.SslOptions = new SslClientAuthenticationOptions
@@ -112,6 +120,12 @@ internal sealed class AzureCloud : IAsyncDisposable
         {
             Presented = (await context.Request.ReadFormAsync()).ToDictionary(field => field.Key, field => field.Value.ToString());
             (status, body) = Token;
+        }
+        else if (host == MetadataService && path == "/metadata/identity/oauth2/token")
+        {
+            (status, body) = context.Request.Headers["Metadata"] == "true"
+                ? (200, """{"token_type":"Bearer","expires_in":"3600","expires_on":"4070908800","resource":"https://storage.azure.com/","access_token":"a-token"}""")
+                : (400, """{"error":"invalid_request","error_description":"Required metadata header not specified"}""");
         }
         else if (host.EndsWith(".blob.core.windows.net", StringComparison.Ordinal))
         {

@@ -39,7 +39,7 @@ public sealed class AliasSwapTests : IAsyncLifetime, IDisposable
         _manager = new ServableManager(
             _artifacts, new OnnxModelRuntime(new OnnxOptions(), NullLogger<OnnxModelRuntime>.Instance), _metrics, _options, _time, NullLogger<ServableManager>.Instance);
         _watcher = new RepositoryWatcher(
-            new ModelRepository(_registry.Open("?alias=champion"), _options.SettleTime, _time), _manager, _metrics, _options, _time, NullLogger<RepositoryWatcher>.Instance);
+            [new WatchedRepository(new ModelRepository(_registry.Open("?alias=champion"), _options.SettleTime, _time), TimeSpan.FromSeconds(30))], _manager, _metrics, _options, _time, NullLogger<RepositoryWatcher>.Instance);
         await ScanUntilAsync(() => Answers() is [1]);
     }
 
