@@ -9,7 +9,7 @@ internal static class Scopes
     /// <summary>To see models, their metadata and statistics.</summary>
     public const string Read = "models:read";
 
-    /// <summary>To load, unload and change the log level; holds <see cref="Read"/>.</summary>
+    /// <summary>To load, unload, refresh and change the log level; holds <see cref="Read"/>.</summary>
     public const string Manage = "models:manage";
 
     /// <summary>All of them.</summary>

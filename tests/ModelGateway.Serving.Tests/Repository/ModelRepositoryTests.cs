@@ -306,6 +306,53 @@ public sealed class ModelRepositoryTests : IDisposable
         Assert.Equal(0, _store.Copies);
     }
 
+    [Fact]
+    public async Task ScanAsync_StoreSaysUnchanged_ReadsTheLastObjectsAgain()
+    {
+        var store = new MemoryObjectStore("s3://models", hasMarker: true);
+        store.Put("iris/1/model.onnx", [1]);
+        var repository = new ModelRepository(store, TimeSpan.Zero, TimeProvider.System);
+        RepositoryListing first = await repository.ScanAsync(null, CancellationToken.None);
+        Assert.False(repository.WasUnchanged);
+
+        RepositoryListing second = await repository.ScanAsync(null, CancellationToken.None);
+
+        Assert.True(repository.WasUnchanged);
+        Assert.Equal(first.Models["iris"].Versions[0].Fingerprint, second.Models["iris"].Versions[0].Fingerprint);
+        store.Remove("iris/1/model.onnx");
+        Assert.Empty((await repository.ScanAsync(null, CancellationToken.None)).Models);
+    }
+
+    [Fact]
+    public async Task ScanAsync_TextUnreadableOnce_IsReadAgainThoughNothingChanged()
+    {
+        var store = new MemoryObjectStore("s3://models", hasMarker: true);
+        store.Put("iris/1/model.onnx", [1]);
+        store.Put("iris/model.yaml", "description: x"u8.ToArray());
+        var repository = new ModelRepository(new HookedObjectStore(store) { OnCopy = (_, _) => store.Copies == 0 && store.Lists == 1 ? throw new IOException("cut") : Task.CompletedTask }, TimeSpan.Zero, TimeProvider.System);
+
+        RepositoryListing first = await repository.ScanAsync(null, CancellationToken.None);
+        RepositoryListing second = await repository.ScanAsync(null, CancellationToken.None);
+
+        Assert.Contains("cut", first.Models["iris"].Versions[0].WaitReason, StringComparison.Ordinal);
+        Assert.Equal(("description: x", null), (second.Models["iris"].ConfigText, second.Models["iris"].Versions[0].WaitReason));
+        Assert.True(repository.WasUnchanged);
+    }
+
+    [Fact]
+    public async Task ScanAsync_NamePrefix_StandsBeforeTheNamesAndNotTheKeys()
+    {
+        _folder.AddVersion("iris", 1, [1]);
+        _folder.AddVersion(new string('x', 128), 1, [1]);
+        var repository = new ModelRepository(_store, TimeSpan.Zero, TimeProvider.System) { NamePrefix = "team." };
+
+        RepositoryListing listing = await repository.ScanAsync(null, CancellationToken.None);
+
+        Assert.Equal("team.iris", Assert.Single(listing.Models).Key);
+        Assert.Equal(("team.iris", "iris/1/"), (listing.Models["team.iris"].Name, listing.Models["team.iris"].Versions[0].Prefix));
+        Assert.Contains("with the prefix 'team.' before it", Assert.Single(listing.Problems), StringComparison.Ordinal);
+    }
+
     private Task<RepositoryListing> ScanAsync() => _repository.ScanAsync(null, CancellationToken.None);
 
     private void WriteFile(string key, byte[] content)

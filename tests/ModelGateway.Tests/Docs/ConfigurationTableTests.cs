@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Globalization;
 using System.Reflection;
 using System.Text;
+using ModelGateway.Serving.Repository;
 using ModelGateway.TestKit;
 using Xunit;
 
@@ -34,6 +35,18 @@ public sealed class ConfigurationTableTests
     {
         var table = new StringBuilder("| key | default | meaning |\n| --- | --- | --- |\n");
         Append(table, "Gateway", typeof(GatewayOptions), new GatewayOptions());
+        List<IObjectStoreProvider> configured = [.. Backends.ObjectStores.Where(store => store is { SettingsName: not null, SettingsType: not null }).DistinctBy(store => store.SettingsName)];
+        foreach (IObjectStoreProvider store in configured)
+        {
+            Append(table, $"Gateway:{store.SettingsName}", store.SettingsType!, Activator.CreateInstance(store.SettingsType!));
+        }
+
+        if (configured.Count > 0)
+        {
+            table.Append(CultureInfo.InvariantCulture, $"\nWhat stands under {string.Join(", ", configured.Select(store => $"`Gateway:{store.SettingsName}`"))} holds for all repositories of the kind. ")
+                .Append(CultureInfo.InvariantCulture, $"Each key also goes under one repository of the list, for it alone: `Gateway:Repositories:0:{configured[0].SettingsName}`.\n");
+        }
+
         return table.ToString().TrimEnd('\n');
     }
 
@@ -53,7 +66,7 @@ public sealed class ConfigurationTableTests
             }
             else
             {
-                Assert.True(property.PropertyType.Assembly == typeof(GatewayOptions).Assembly && !property.PropertyType.IsEnum, $"{key} has no description.");
+                Assert.True(property.PropertyType.Assembly == type.Assembly && !property.PropertyType.IsEnum, $"{key} has no description.");
                 Append(table, key, property.PropertyType, value);
             }
         }

@@ -30,6 +30,18 @@ public sealed class RepositoryTests : IAsyncLifetime
         Assert.Equal("The model has no versions yet.", entries[3].GetProperty("reason").GetString());
     }
 
+    [Fact]
+    public async Task Index_Everything_HasSourcesAndTheDigestOfWhatAnswers()
+    {
+        (_, JsonElement entries) = await PostAsync("index", null);
+
+        Assert.Equal(new Uri(Host.Repository.VersionFolder("add", 2)).AbsoluteUri, entries[1].GetProperty("source").GetString());
+        Assert.Matches("^[0-9a-f]{64}$", entries[1].GetProperty("digest").GetString());
+        Assert.Equal(new Uri(Host.Repository.VersionFolder("broken", 1)).AbsoluteUri, entries[2].GetProperty("source").GetString());
+        Assert.False(entries[2].TryGetProperty("digest", out _));
+        Assert.False(entries[3].TryGetProperty("source", out _));
+    }
+
     [Theory]
     [InlineData("""{"ready":true}""", 1)]
     [InlineData("""{"ready":false}""", 4)]
