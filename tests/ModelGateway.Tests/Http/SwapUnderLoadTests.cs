@@ -50,7 +50,8 @@ public sealed class SwapUnderLoadTests
         await CheckNothingIsLeftAsync(gateway, Last, artifacts);
         gateway.Process.Terminate();
         await gateway.Process.WaitForExitAsync(HttpGateway.Patience);
-        Assert.Equal("listings", Assert.Single(artifacts.EnumerateFileSystemInfos()).Name);
+        Assert.Equal(["blobs", "listings", "partial", "refs"], artifacts.EnumerateFileSystemInfos().Select(entry => entry.Name).Order(StringComparer.Ordinal));
+        Assert.Empty(artifacts.EnumerateFileSystemInfos("partial/*"));
         artifacts.Delete(recursive: true);
     }
 

@@ -28,8 +28,9 @@ public sealed class ShutdownTests : IDisposable
 
         Assert.Equal(0, await gateway.WaitForExitAsync(Patience));
 
-        // What the next start may need if the repository is away then; nothing half-written.
-        Assert.Equal("listings", Path.GetFileName(Assert.Single(Directory.EnumerateFileSystemEntries(artifacts))));
+        // What the next start needs, whether or not the repository is away then; nothing half-written, no folder of a session.
+        Assert.Equal(["blobs", "listings", "partial", "refs"], Directory.EnumerateFileSystemEntries(artifacts).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(artifacts, "partial")));
         Assert.EndsWith(".json", Assert.Single(Directory.EnumerateFileSystemEntries(Path.Combine(artifacts, "listings"))), StringComparison.Ordinal);
         Directory.Delete(artifacts, recursive: true);
     }
