@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.IO.Hashing;
 using Microsoft.Win32.SafeHandles;
 
 namespace ModelGateway.Serving.Repository;
@@ -11,9 +10,9 @@ namespace ModelGateway.Serving.Repository;
 /// <remarks>
 /// <code>
 /// (id).part     the bytes, at their places
-/// (id).pieces   first line: length of a piece; then a line a finished piece: number, XxHash128 of its bytes
+/// (id).pieces   first line: length of a piece; then a line a finished piece: number, CRC-32C of its bytes
 /// </code>
-/// What a line says is believed only if the bytes still have that hash: after a power cut the line may be on the disk and the
+/// What a line says is believed only if the bytes still have that checksum: after a power cut the line may be on the disk and the
 /// bytes not. <c>_pieces</c> is guarded by itself.
 /// </remarks>
 internal sealed class PartialFile : IDisposable
@@ -157,13 +156,13 @@ internal sealed class PartialFile : IDisposable
 
     /// <summary>Notes that all bytes of a piece are written.</summary>
     /// <param name="piece">Its number.</param>
-    /// <param name="hash">XxHash128 of its bytes.</param>
-    public void Complete(int piece, UInt128 hash)
+    /// <param name="checksum">Of its bytes.</param>
+    public void Complete(int piece, uint checksum)
     {
         lock (_done)
         {
             _done[piece] = true;
-            _pieces.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{piece} {hash:x32}"));
+            _pieces.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{piece} {checksum:x8}"));
         }
     }
 
@@ -223,15 +222,20 @@ internal sealed class PartialFile : IDisposable
         string[] parts = line.Split(' ');
         if (parts.Length != 2
             || !int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out int piece) || piece >= _done.Length
-            || !UInt128.TryParse(parts[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture, out UInt128 hash))
+            || !uint.TryParse(parts[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture, out uint noted))
         {
             return;
         }
 
         byte[] bytes = new byte[LengthOf(piece)];
-        if (TryRead(OffsetOf(piece), bytes) && XxHash128.HashToUInt128(bytes) == hash)
+        var checksum = new PieceChecksum();
+        if (TryRead(OffsetOf(piece), bytes))
         {
-            Complete(piece, hash);
+            checksum.Append(bytes);
+            if (checksum.Value == noted)
+            {
+                Complete(piece, noted);
+            }
         }
     }
 }

@@ -1,11 +1,9 @@
-using System.IO.Hashing;
-
 namespace ModelGateway.Serving.Repository;
 
-/// <summary>Where the bytes of one piece go: into the partial file at their place, and into their hash.</summary>
+/// <summary>Where the bytes of one piece go: into the partial file at their place, and into their checksum.</summary>
 internal sealed class PieceStream(PartialFile file, int piece) : Stream
 {
-    private readonly XxHash128 _hash = new();
+    private PieceChecksum _checksum = new();
 
     /// <summary>Bytes of the piece that are there.</summary>
     public long Written { get; private set; }
@@ -31,11 +29,11 @@ internal sealed class PieceStream(PartialFile file, int piece) : Stream
     public void Restart()
     {
         Written = 0;
-        _hash.Reset();
+        _checksum = new PieceChecksum();
     }
 
     /// <summary>All bytes are there.</summary>
-    public void Complete() => file.Complete(piece, _hash.GetCurrentHashAsUInt128());
+    public void Complete() => file.Complete(piece, _checksum.Value);
 
     public override void Write(ReadOnlySpan<byte> buffer)
     {
@@ -54,7 +52,7 @@ internal sealed class PieceStream(PartialFile file, int piece) : Stream
             throw;
         }
 
-        _hash.Append(buffer);
+        _checksum.Append(buffer);
         Written += buffer.Length;
     }
 
