@@ -199,6 +199,7 @@ public sealed partial class ServableManager
             version is { Listing: null, Ready: null, Loading: null } && version.State != ServableState.Draining).ToList())
         {
             slot.Versions.Remove(version.Id.Version);
+            version.Retry?.Dispose();
             _metrics.ModelVersions(version.State).Dec();
         }
 
@@ -281,7 +282,7 @@ public sealed partial class ServableManager
                 Enter(version, Resting(ServableState.Discovered), failure.Message);
                 break;
             case IOException or UnauthorizedAccessException or OutOfMemoryException:
-                version.RetryAt = _time.GetUtcNow() + _options.RetryDelay;
+                RetryLater(slot, version);
                 _metrics.LoadFailures.Inc();
                 Enter(version, Resting(ServableState.Failed), failure.Message);
                 Log.VersionRetried(_logger, version.Id.Model, version.Id.Version, failure.Message);
@@ -294,6 +295,23 @@ public sealed partial class ServableManager
                 Enter(version, Resting(ServableState.Failed), reason);
                 Log.VersionFailed(_logger, version.Id.Model, version.Id.Version, reason);
                 break;
+        }
+    }
+
+    // By a timer of its own: the next look at the repository may be an hour away.
+    private void RetryLater(ModelSlot slot, VersionSlot version)
+    {
+        version.RetryAt = _time.GetUtcNow() + _options.RetryDelay;
+        version.Retry?.Dispose();
+        version.Retry = _time.CreateTimer(_ => Retry(slot), null, _options.RetryDelay, Timeout.InfiniteTimeSpan);
+    }
+
+    private void Retry(ModelSlot slot)
+    {
+        lock (_gate)
+        {
+            Advance(slot);
+            Pulse();
         }
     }
 

@@ -220,6 +220,7 @@ public sealed partial class ServableManager : IDisposable
             foreach (VersionSlot version in _models.Values.SelectMany(slot => slot.Versions.Values))
             {
                 version.Loading?.Cancel();
+                version.Retry?.Dispose();
                 if (version.Ready is not null)
                 {
                     held.Add(StartDrain(version));

@@ -46,6 +46,9 @@ internal sealed class VersionSlot(ServableId id)
     /// <summary>After a failure that may pass by itself: not before this time again.</summary>
     public DateTimeOffset RetryAt { get; set; }
 
+    /// <summary>Asks the planner again at <see cref="RetryAt"/>.</summary>
+    public ITimer? Retry { get; set; }
+
     public VersionView ToView() => new(Id, Ready is null ? State : ServableState.Ready, Reason, Ready) { Source = ReadySource ?? Listing?.Source };
 }
 

@@ -12,7 +12,7 @@ namespace ModelGateway.Serving.Repository;
 /// index, changed         find, copy
 /// index gone             find, list
 /// no index               list
-/// no index, one appears  list, copy
+/// no index, one appears  list, find (for its checksum, if the listing has none), copy
 /// </code>
 /// Shared by all threads: what was read last, replaced whole. Two listings at a time may both ask; each answers what it saw.
 /// </remarks>
@@ -66,7 +66,7 @@ public sealed class IndexedObjectStore(IObjectStore inner) : IObjectStore
             {
                 // Believed from now on, even where this first reading fails: its publisher will put it right.
                 _layout = Layout.Indexed;
-                return await ReadAsync(item, unlessMarker, cancellationToken);
+                return await ReadAsync(await WithChecksumAsync(item, cancellationToken), unlessMarker, cancellationToken);
             }
         }
 
@@ -108,6 +108,19 @@ public sealed class IndexedObjectStore(IObjectStore inner) : IObjectStore
         }
     }
 
+    // A store that refuses to look may still let read.
+    private async Task<StoredObject> WithChecksumAsync(StoredObject index, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return index.Checksum is null && await inner.FindAsync(RepositoryIndex.FileName, cancellationToken) is { } found ? found : index;
+        }
+        catch (IOException)
+        {
+            return index;
+        }
+    }
+
     private async Task<ObjectListing?> ReadAsync(StoredObject index, string? unlessMarker, CancellationToken cancellationToken)
     {
         string marker = MarkerPrefix + index.Tag;
@@ -128,10 +141,27 @@ public sealed class IndexedObjectStore(IObjectStore inner) : IObjectStore
 
         using var content = new MemoryStream((int)index.Size);
         await inner.CopyToAsync(index, content, cancellationToken);
+        Check(content, index);
         IReadOnlyList<StoredObject> objects = Parse(content, index);
         var read = new IndexContent(new ObjectListing(objects, marker), objects.ToDictionary(item => item.Key, StringComparer.Ordinal));
         _last = read;
         return read.Listing;
+    }
+
+    // One wrong digit would be believed for as long as the index stays the same.
+    private void Check(MemoryStream content, StoredObject index)
+    {
+        if (index.Checksum is not { } expected)
+        {
+            return;
+        }
+
+        using var calculator = new ChecksumCalculator(expected.Algorithm);
+        calculator.Append(content.GetBuffer().AsSpan(0, (int)content.Length));
+        if (calculator.GetChecksumAndReset() != expected)
+        {
+            throw new IOException($"The {RepositoryIndex.FileName} of {Location} arrived damaged: its checksum is not the one that the store says.");
+        }
     }
 
     private IReadOnlyList<StoredObject> Parse(MemoryStream content, StoredObject index)

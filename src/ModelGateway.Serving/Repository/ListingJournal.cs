@@ -34,8 +34,9 @@ public sealed partial class ListingJournal
         _logger = logger;
 
         // The folder above it first: one that is made on the way gets the usual mode.
-        CreatePrivate(Path.GetDirectoryName(Path.GetFullPath(folder))!);
-        CreatePrivate(folder);
+        PrivateFolder.Create(Path.GetDirectoryName(Path.GetFullPath(folder))!);
+        PrivateFolder.Create(folder);
+
         // Not by a pattern: "*.json.*" matches "x.json" too.
         foreach (string leftover in Directory.GetFiles(folder).Where(file =>
             file.Contains(Suffix + ".", StringComparison.Ordinal) && DateTime.UtcNow - File.GetLastWriteTimeUtc(file) > LeftoverAge))
@@ -80,19 +81,6 @@ public sealed partial class ListingJournal
             // Also where the disk refuses: one attempt a change, not one a scan.
             _written[location] = digest;
             Write(location, JsonSerializer.SerializeToUtf8Bytes(JournalDocument.Of(location, listing), JournalJson.Default.JournalDocument));
-        }
-    }
-
-    // The texts of models may be secret. An existing folder keeps its mode.
-    private static void CreatePrivate(string folder)
-    {
-        if (OperatingSystem.IsWindows())
-        {
-            Directory.CreateDirectory(folder);
-        }
-        else
-        {
-            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
     }
 

@@ -132,6 +132,21 @@ public sealed class ServableManagerFaultTests
     }
 
     [Fact]
+    public async Task Apply_StoreOrDiskFails_IsTriedAgainWithoutAnotherScan()
+    {
+        using var serving = new ServingHarness();
+        serving.Add("model", 1, TestModels.AddConstant(1));
+        serving.Store.OnCopy = (_, _) => throw new IOException("No space left on device");
+        await serving.ScanAndSettleAsync();
+        serving.Store.OnCopy = (_, _) => Task.CompletedTask;
+
+        serving.Time.Advance(serving.Options.RetryDelay);
+        await serving.SettleAsync();
+
+        Assert.Equal(1, await serving.PredictAsync("model"));
+    }
+
+    [Fact]
     public async Task Apply_StoreFailsForTheNewestVersion_TheOneBeforeAnswersMeanwhile()
     {
         using var serving = new ServingHarness();

@@ -13,8 +13,11 @@ public sealed class BreakingObjectStore(IObjectStore inner) : IObjectStore
     /// <summary>From the number of the copy (1, 2, ...) to the bytes after which it breaks off; null for never.</summary>
     public Func<int, long?> BreakAfter { get; set; } = static _ => null;
 
-    /// <summary>From the number of the copy to whether its first byte is damaged.</summary>
+    /// <summary>From the number of the copy to whether a byte of it is damaged.</summary>
     public Func<int, bool> IsDamaged { get; set; } = static _ => false;
+
+    /// <summary>Which byte of a copy is damaged; the first, unless the test says another.</summary>
+    public int DamagedByte { get; set; }
 
     /// <summary>Runs within every copy, before its bytes.</summary>
     public Func<Task> OnCopy { get; set; } = static () => Task.CompletedTask;
@@ -59,9 +62,9 @@ public sealed class BreakingObjectStore(IObjectStore inner) : IObjectStore
             using var whole = new MemoryStream();
             await inner.CopyRangeAsync(source, offset, count, whole, cancellationToken);
             byte[] bytes = whole.ToArray();
-            if (bytes.Length > 0 && IsDamaged(copy))
+            if (bytes.Length > DamagedByte && IsDamaged(copy))
             {
-                bytes[0] ^= 1;
+                bytes[DamagedByte] ^= 1;
             }
 
             long delivered = Math.Min(BreakAfter(copy) ?? long.MaxValue, bytes.Length);
