@@ -21,12 +21,12 @@ internal sealed class PollSchedule(TimeSpan interval, Func<double> random)
     public void Failed() => _failures++;
 
     /// <summary>The pause until the next look.</summary>
-    /// <param name="settleTime">Something settles, and can have settled after this time; null for nothing.</param>
-    public TimeSpan Next(TimeSpan? settleTime)
+    /// <param name="sooner">Something is worth a look after this time already; null for nothing.</param>
+    public TimeSpan Next(TimeSpan? sooner)
     {
         TimeSpan pause = _failures == 0 ? interval : BackOff();
         TimeSpan varied = pause * (1 - Jitter + (2 * Jitter * random()));
-        return _failures == 0 && settleTime < varied ? settleTime.Value : varied;
+        return _failures == 0 && sooner < varied ? sooner.Value : varied;
     }
 
     private TimeSpan BackOff()

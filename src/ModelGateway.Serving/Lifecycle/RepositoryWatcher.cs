@@ -156,9 +156,9 @@ public sealed partial class RepositoryWatcher : BackgroundService
 
     private async Task PauseAsync(WatchedRepository repository, Task wake, CancellationToken stoppingToken)
     {
-        // What settles is looked at again as soon as it can have settled.
+        // What settles is looked at again as soon as it can have settled, and a text that could not be read like a load that failed.
         bool settles = repository.Listing?.Models.Values.Any(model => model.Versions.Any(version => version.IsSettling)) == true;
-        TimeSpan pause = repository.Schedule.Next(settles ? _options.SettleTime : null);
+        TimeSpan pause = repository.Schedule.Next(settles ? _options.SettleTime : repository.Listing?.HasUnreadTexts == true ? _options.RetryDelay : null);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         await Task.WhenAny(Task.Delay(pause, _time, end.Token), wake);
         await end.CancelAsync();

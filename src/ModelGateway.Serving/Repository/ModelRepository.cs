@@ -106,7 +106,7 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
             _texts.Remove(gone);
         }
 
-        return new RepositoryListing(models, problems);
+        return new RepositoryListing(models, problems) { HasUnreadTexts = reading.HasUnreadTexts };
     }
 
     private async Task<ModelListing> ReadModelAsync(string name, string folder, IReadOnlyList<StoredObject> objects, bool trusted, Reading reading)
@@ -258,6 +258,7 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
         }
         catch (IOException exception)
         {
+            reading.HasUnreadTexts = true;
             return new Text(null, $"{name} cannot be read: {exception.Message}");
         }
     }
@@ -296,7 +297,10 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
     }
 
     // What one reading of the listed objects carries along. Seen: keys that are remembered for the next one.
-    private sealed record Reading(bool MayAsk, List<string> Problems, HashSet<string> Seen, CancellationToken Cancellation);
+    private sealed record Reading(bool MayAsk, List<string> Problems, HashSet<string> Seen, CancellationToken Cancellation)
+    {
+        public bool HasUnreadTexts { get; set; }
+    }
 
     // Neither: there is no such file.
     private readonly record struct Text(byte[]? Content, string? Problem)

@@ -41,6 +41,9 @@ public sealed record RepositoryListing(IReadOnlyDictionary<string, ModelListing>
     /// <summary>Names that several repositories offer, each with a sentence that names them; none of these is in <see cref="Models"/>.</summary>
     public IReadOnlyDictionary<string, string> Conflicts { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>A <c>model.yaml</c> or manifest could not be read: worth another look before the interval is over.</summary>
+    public bool HasUnreadTexts { get; init; }
+
     /// <summary>Every repository has been read; without that, a name that is missing may be in one that was not.</summary>
     public bool IsComplete { get; init; } = true;
 }

@@ -82,6 +82,25 @@ public sealed class IdleWatchTests
     }
 
     [Fact]
+    public async Task Watch_TextCannotBeRead_IsReadAgainBeforeTheIntervalIsOver()
+    {
+        MemoryObjectStore store = Filled(hasMarker: true, models: 1, versions: 1);
+        store.UnreadableKey = "model-0/model.yaml";
+        using var watch = new WatchHarness(new WatchSetup { Interval = TimeSpan.FromHours(1) }, store);
+        await watch.Watcher.StartAsync(CancellationToken.None);
+
+        Assert.Equal(watch.Options.RetryDelay, await watch.Time.NextPauseAsync());
+        Assert.Null(watch.Answering("model-0"));
+        store.UnreadableKey = null;
+        watch.Time.Advance(watch.Options.RetryDelay);
+        Assert.True(await watch.Time.NextPauseAsync() > TimeSpan.FromMinutes(50));
+        await watch.SettleAsync();
+
+        Assert.NotNull(watch.Answering("model-0"));
+        await watch.Watcher.StopAsync(CancellationToken.None);
+    }
+
+    [Fact]
     public async Task StoreAwayForAnHour_BacksOffKeepsAnsweringAndRecovers()
     {
         MemoryObjectStore store = Filled(hasMarker: true, models: 2, versions: 1);

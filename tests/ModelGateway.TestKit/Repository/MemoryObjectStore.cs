@@ -29,6 +29,9 @@ public sealed class MemoryObjectStore(string location, bool hasMarker = false) :
     /// <summary>Thrown by everything while it is set: the store is away.</summary>
     public Exception? Failure { get; set; }
 
+    /// <summary>An object that cannot be copied while this names it.</summary>
+    public string? UnreadableKey { get; set; }
+
     /// <summary>Runs before every listing.</summary>
     public Func<CancellationToken, Task> OnList { get; set; } = static _ => Task.CompletedTask;
 
@@ -86,6 +89,12 @@ public sealed class MemoryObjectStore(string location, bool hasMarker = false) :
     {
         Interlocked.Increment(ref _copies);
         ThrowIfAway("get");
+        if (source.Key == UnreadableKey)
+        {
+            Traffic?.Count("get", "error");
+            throw new IOException($"'{source.Key}' cannot be read now.");
+        }
+
         if (!_objects.TryGetValue(source.Key, out (byte[] Content, StoredObject Object) found) || (source.Tag.Length > 0 && found.Object.Tag != source.Tag))
         {
             Traffic?.Count("get", "changed");
