@@ -184,9 +184,15 @@ public sealed partial class RepositoryWatcher : BackgroundService
         finally
         {
             // Also where nothing is new: loads that failed are tried again from here.
-            repository.Looks++;
-            Publish(repository);
-            repository.Gate.Release();
+            try
+            {
+                repository.Looks++;
+                Publish(repository);
+            }
+            finally
+            {
+                repository.Gate.Release();
+            }
         }
     }
 
@@ -224,7 +230,8 @@ public sealed partial class RepositoryWatcher : BackgroundService
             Log.RepositoryReadable(_logger, repository.Location);
         }
 
-        foreach (string problem in repository.Listing!.Problems.Where(repository.Reported.Add))
+        repository.Reported.IntersectWith(repository.Listing!.Problems);
+        foreach (string problem in repository.Listing.Problems.Where(repository.Reported.Add))
         {
             Log.NamePassedOver(_logger, repository.Location, problem);
         }

@@ -23,6 +23,7 @@ namespace ModelGateway.Serving.Repository;
 public sealed class ArtifactCache : IDisposable
 {
     private const string LockSuffix = ".lock";
+    private const int FilesPerConnection = 2;
     private readonly string _folder;
     private readonly string _partial;
     private readonly FileStream _lock;
@@ -32,6 +33,9 @@ public sealed class ArtifactCache : IDisposable
     private readonly BlobFolder _blobs;
     private readonly KeyedLocks _underWay = new();
     private readonly SemaphoreSlim _connections;
+
+    // Each file under way holds open files of its own: a version may have thousands.
+    private readonly SemaphoreSlim _files;
 
     /// <summary>Makes a folder for this process below <paramref name="root"/> and removes what processes that are gone left behind.</summary>
     /// <param name="root">Made where it is not there. Other processes of the same user may share it.</param>
@@ -46,7 +50,8 @@ public sealed class ArtifactCache : IDisposable
         _metrics = metrics;
         _time = time ?? TimeProvider.System;
         _connections = new SemaphoreSlim(_options.Parallelism);
-        PrivateFolder.Create(root);
+        _files = new SemaphoreSlim(_options.Parallelism * FilesPerConnection);
+        PrivateFolder.CreateRoot(root);
         foreach (string leftover in Directory.GetFiles(root, "artifacts-*" + LockSuffix))
         {
             RemoveIfAbandoned(leftover);
@@ -132,6 +137,7 @@ public sealed class ArtifactCache : IDisposable
 
         _lock.Dispose();
         _connections.Dispose();
+        _files.Dispose();
     }
 
     private static void RemoveIfAbandoned(string lockFile)
@@ -194,12 +200,28 @@ public sealed class ArtifactCache : IDisposable
     /// <param name="cancellationToken">Ends the fetch.</param>
     private async Task<BlobPin> EnsureAsync(IObjectStore store, StoredObject source, string? sha256, CancellationToken cancellationToken)
     {
-        cancellationToken.ThrowIfCancellationRequested();
         string reference = BlobFolder.RefOf(store.Location, source);
         string id = PartialPrefix(store.Location) + reference;
         using IDisposable turn = await _underWay.EnterAsync(id, cancellationToken);
-        string? known = sha256 ?? (source.Checksum is { Algorithm: ChecksumAlgorithm.Sha256 } checksum ? checksum.Hex : null) ?? (source.Tag.Length > 0 ? _blobs.Recall(reference) : null);
-        if (known is not null && _blobs.TryPin(known, cancellationToken) is { } pin)
+        await _files.WaitAsync(cancellationToken);
+        try
+        {
+            return await EnsureAsync(store, source, sha256, reference, id, cancellationToken);
+        }
+        finally
+        {
+            _files.Release();
+        }
+    }
+
+    private async Task<BlobPin> EnsureAsync(IObjectStore store, StoredObject source, string? sha256, string reference, string id, CancellationToken cancellationToken)
+    {
+        string? claimed = sha256 ?? (source.Checksum is { Algorithm: ChecksumAlgorithm.Sha256 } checksum ? checksum.Hex : null);
+
+        // A claim alone opens nothing that this very store has not delivered before: else whoever knows the hash of another repository's
+        // file could have it served as his own.
+        string? known = claimed is null ? (source.Tag.Length > 0 ? _blobs.Recall(reference) : null) : _blobs.HasDelivered(store.Location, claimed) ? claimed : null;
+        if (known is not null && _blobs.TryPin(known, source.Size, cancellationToken) is { } pin)
         {
             Count("hit");
             return pin;
@@ -210,6 +232,7 @@ public sealed class ArtifactCache : IDisposable
         PrivateFolder.Create(_partial);
         pin = await DownloadAsync(store, source, id, sha256, cancellationToken);
         _metrics?.ArtifactCacheBytes.Set(_blobs.Bytes);
+        _blobs.RememberDelivered(store.Location, pin.Sha256);
         if (source.Tag.Length > 0)
         {
             _blobs.Remember(reference, pin.Sha256);

@@ -11,7 +11,8 @@ namespace ModelGateway.Serving.Repository;
 /// <remarks>
 /// <code>
 /// blobs/(sha256)   the content; read-only; its time of access says when it was last used
-/// refs/(id)        the SHA-256 that an object of a store was found to have; the id is over location, key, tag and size
+/// refs/(id)        the SHA-256 that an object of a store was found to have; the id is over location, key, tag and size, or over
+///                  location and SHA-256: that store has delivered this content
 /// </code>
 /// <c>_pins</c> counts what this process uses and guards itself and <c>_bytes</c>. A file that another process removes is no
 /// loss: what is loaded from it has a link of its own, and the next use fetches it anew.
@@ -69,6 +70,18 @@ internal sealed class BlobFolder
         }
     }
 
+    /// <summary>Whether this content has come from the store at a location before.</summary>
+    public bool HasDelivered(string location, string sha256) => Recall(DeliveryOf(location, sha256)) == sha256;
+
+    /// <summary>Notes that the store at a location has this content.</summary>
+    public void RememberDelivered(string location, string sha256)
+    {
+        if (!HasDelivered(location, sha256))
+        {
+            Remember(DeliveryOf(location, sha256), sha256);
+        }
+    }
+
     /// <summary>Remembers what an object was found to be.</summary>
     public void Remember(string reference, string sha256)
     {
@@ -81,13 +94,16 @@ internal sealed class BlobFolder
     /// Pins a file if it is there and its content is what its name says; a damaged one is removed. The pin is taken first, so that nobody
     /// removes the file in between.
     /// </summary>
-    public BlobPin? TryPin(string sha256, CancellationToken cancellationToken)
+    /// <param name="sha256">Its name.</param>
+    /// <param name="size">Its length, as whoever asks for it was told; bytes.</param>
+    /// <param name="cancellationToken">Ends the check.</param>
+    public BlobPin? TryPin(string sha256, long size, CancellationToken cancellationToken)
     {
         BlobPin pin = Pin(sha256);
         bool kept = false;
         try
         {
-            kept = IsWhole(sha256, pin.Path, cancellationToken);
+            kept = new FileInfo(pin.Path) is { Exists: true } file && file.Length == size && IsWhole(sha256, pin.Path, cancellationToken);
             return kept ? pin : null;
         }
         finally
@@ -136,9 +152,17 @@ internal sealed class BlobFolder
     public bool MakeRoom(long bytes)
     {
         long before = Bytes;
+        if (new DriveInfo(_blobs).AvailableFreeSpace + before < bytes)
+        {
+            // Not even all of them would do: whoever claims such a size takes nothing from the others.
+            return false;
+        }
+
         Trim(Math.Max(0, before - bytes));
         return Bytes < before;
     }
+
+    private static string DeliveryOf(string location, string sha256) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{location}\n{sha256}")));
 
     private bool IsWhole(string sha256, string path, CancellationToken cancellationToken)
     {

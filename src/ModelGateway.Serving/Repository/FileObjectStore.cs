@@ -32,7 +32,7 @@ public sealed class FileObjectStore(string root, StoreTraffic? traffic = null) :
     {
         cancellationToken.ThrowIfCancellationRequested();
         string path = PathOf(key);
-        StoredObject? found = Counted("head", () => ObjectKey.IsListed(key) && Resolve(new FileInfo(path)) is { } file
+        StoredObject? found = Counted("head", () => !key.Split('/').Any(part => part.StartsWith('.')) && Resolve(new FileInfo(path)) is { } file
             ? new StoredObject(key, file.Length, Tag(file), file.LastWriteTimeUtc)
             : (StoredObject?)null);
         return Task.FromResult(found);

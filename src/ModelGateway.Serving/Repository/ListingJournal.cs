@@ -34,7 +34,7 @@ public sealed partial class ListingJournal
         _logger = logger;
 
         // The folder above it first: one that is made on the way gets the usual mode.
-        PrivateFolder.Create(Path.GetDirectoryName(Path.GetFullPath(folder))!);
+        PrivateFolder.CreateRoot(Path.GetDirectoryName(Path.GetFullPath(folder))!);
         PrivateFolder.Create(folder);
 
         // Not by a pattern: "*.json.*" matches "x.json" too.

@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using ModelGateway.Serving.Models;
 
 namespace ModelGateway.Serving.Repository;
 
@@ -138,7 +139,7 @@ public static partial class RepositoryIndex
 
         if (!ObjectKey.IsListed(key))
         {
-            throw new FormatException($"{FileName}: object {position} has the key '{key}', which is not a plain relative path without hidden parts.");
+            throw new FormatException($"{FileName}: object {position} has the key '{NameSuggestion.Shorten(string.Concat(key.Where(c => !char.IsControl(c))))}', which is not a plain relative path without hidden parts.");
         }
 
         if (entry.Size is not { } size || size < 0)

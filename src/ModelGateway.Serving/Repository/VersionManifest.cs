@@ -78,9 +78,9 @@ public sealed partial class VersionManifest
             throw new FormatException($"{FileName} is not a manifest: it has a file that is null.");
         }
 
-        if (file.Name.Length == 0 || file.Name.Split('/', '\\').Any(part => part is "" or "." or ".."))
+        if (!ObjectKey.IsListed(file.Name))
         {
-            throw new FormatException($"{FileName} names a file outside its folder.");
+            throw new FormatException($"{FileName} names a file outside its folder, or one that no folder could hold.");
         }
 
         if (file.Sha256.Length != 64 || !file.Sha256.All(char.IsAsciiHexDigit))

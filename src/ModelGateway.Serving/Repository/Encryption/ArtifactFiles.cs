@@ -25,12 +25,13 @@ public sealed class ArtifactFiles(ModelArtifact artifact, EncryptionKeys keys)
     public bool Exists(string name) => IsEncrypted(name) || File.Exists(PathOf(name));
 
     /// <summary>Reads a file whole, decrypting it where it is encrypted.</summary>
-    /// <exception cref="InvalidDataException">It cannot be decrypted, or is too large.</exception>
+    /// <exception cref="InvalidDataException">It cannot be decrypted, is too large, or is encrypted while the model is not.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
     public SecretBytes Read(string name, CancellationToken cancellationToken)
     {
         if (IsEncrypted(name))
         {
+            CheckGraph(name);
             using FileStream cipher = OpenRead(PathOf(name + EncryptedFile.Extension));
             return EncryptedFile.Decrypt(cipher, name, keys, cancellationToken);
         }
@@ -59,6 +60,15 @@ public sealed class ArtifactFiles(ModelArtifact artifact, EncryptionKeys keys)
         using SecretBytes content = Read(name, cancellationToken);
         using var reader = new StreamReader(new MemoryStream(content.Array));
         return reader.ReadToEnd();
+    }
+
+    // Whoever may publish could else put a copy of somebody's encrypted weights beside a graph of his own that answers with them.
+    private void CheckGraph(string name)
+    {
+        if (!IsEncrypted(ModelArtifact.ModelFileName))
+        {
+            throw new InvalidDataException($"'{name}' is encrypted and '{ModelArtifact.ModelFileName}' is not: encrypt the model too, or nothing of it.");
+        }
     }
 
     private static FileStream OpenRead(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.Read, 0, FileOptions.SequentialScan);

@@ -36,7 +36,7 @@ internal static class BlobEvent
             return null;
         }
 
-        int blobs = text.IndexOf(Blobs, StringComparison.Ordinal);
+        int blobs = text.IndexOf(Blobs, Containers.Length, StringComparison.Ordinal);
         return blobs < 0 ? null : $"{text[Containers.Length..blobs]}/{text[(blobs + Blobs.Length)..]}";
     }
 }
