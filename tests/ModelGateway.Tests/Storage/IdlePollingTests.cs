@@ -25,7 +25,7 @@ public sealed class IdlePollingTests : IDisposable
         await bucket.WriteIndexAsync();
         await using StoreGateway gateway = await StoreGateway.StartAsync(_artifacts, new Dictionary<string, string?>(bucket.Settings)
         {
-            ["Repository"] = bucket.Repository,
+            ["Repository"] = bucket.Location,
             ["SettleTime"] = "00:00:00",
             ["Logging__Level"] = "Warning",
             ["Logging__Requests"] = "None",

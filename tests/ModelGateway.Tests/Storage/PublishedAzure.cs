@@ -13,7 +13,7 @@ internal sealed class PublishedAzure(FaultProxy proxy, AzuriteServer server) : P
     private readonly BlobContainerClient _client = new(server.ConnectionString, Container);
     private string _sas = "";
 
-    public override string Repository => $"azblob://{AzuriteServer.Account}/{Container}/{Folder}";
+    public override string Location => $"azblob://{AzuriteServer.Account}/{Container}/{Folder}";
 
     public override IReadOnlyDictionary<string, string?> Settings => new Dictionary<string, string?>
     {

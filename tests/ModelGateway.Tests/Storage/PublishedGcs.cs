@@ -27,7 +27,7 @@ internal sealed class PublishedGcs : PublishedStore
         Secrets = ["ya29.", json.RootElement.GetProperty("private_key").GetString()!.Split('\n')[1]];
     }
 
-    public override string Repository => $"gs://{_bucket.Name}/{Folder}";
+    public override string Location => $"gs://{_bucket.Name}/{Folder}";
 
     public override IReadOnlyDictionary<string, string?> Settings => new Dictionary<string, string?>
     {

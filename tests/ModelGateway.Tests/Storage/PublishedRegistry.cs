@@ -9,9 +9,7 @@ internal sealed class PublishedRegistry(FaultProxy proxy, MlflowServer server) :
 {
     private const string Alias = "champion";
 
-    public override string Repository => $"{Location}?alias={Alias}";
-
-    public override string Location => $"mlflow+{Proxy.Address.AbsoluteUri.TrimEnd('/')}";
+    public override string Location => $"mlflow+{Proxy.Address.AbsoluteUri.TrimEnd('/')}?alias={Alias}";
 
     public override IReadOnlyDictionary<string, string?> Settings => new Dictionary<string, string?> { ["MLflow__Token"] = Secrets[0] };
 

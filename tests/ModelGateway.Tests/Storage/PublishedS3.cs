@@ -21,7 +21,7 @@ internal sealed class PublishedS3 : PublishedStore
         _prefix = prefix;
     }
 
-    public override string Repository => _prefix is null ? $"s3://{_bucket}" : $"s3://{_bucket}/{_prefix}";
+    public override string Location => _prefix is null ? $"s3://{_bucket}" : $"s3://{_bucket}/{_prefix}";
 
     public override IReadOnlyDictionary<string, string?> Settings => new Dictionary<string, string?>
     {

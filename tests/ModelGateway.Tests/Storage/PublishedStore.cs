@@ -19,11 +19,8 @@ internal abstract class PublishedStore(FaultProxy proxy) : IAsyncDisposable
     /// <summary>Between the gateway and the store.</summary>
     public FaultProxy Proxy { get; } = proxy;
 
-    /// <summary>As the gateway's setting names it.</summary>
-    public abstract string Repository { get; }
-
-    /// <summary>As the gateway shows it.</summary>
-    public virtual string Location => Repository;
+    /// <summary>As the gateway's setting names it, and as it is shown.</summary>
+    public abstract string Location { get; }
 
     /// <summary>What opens it: environment variables without their <c>Gateway__</c>.</summary>
     public abstract IReadOnlyDictionary<string, string?> Settings { get; }

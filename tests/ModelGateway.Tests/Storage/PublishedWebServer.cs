@@ -12,7 +12,7 @@ internal sealed class PublishedWebServer(FaultProxy proxy, NginxServer server) :
     private const string Password = "not-a-real-password";
     private readonly IndexedFolder _folder = new(server.Root);
 
-    public override string Repository => new Uri(Proxy.Address, server.AddressOf(_folder.IndexFile).AbsolutePath).AbsoluteUri;
+    public override string Location => new Uri(Proxy.Address, server.AddressOf(_folder.IndexFile).AbsolutePath).AbsoluteUri;
 
     public override IReadOnlyDictionary<string, string?> Settings { get; } = new Dictionary<string, string?>
     {
@@ -32,7 +32,7 @@ internal sealed class PublishedWebServer(FaultProxy proxy, NginxServer server) :
 
     public override Task PublishAsync(string model, long version, byte[] onnx) => WriteAsync($"{model}/{version}/model.onnx", onnx);
 
-    public override string Notify(string model, long version) => JsonSerializer.Serialize(new { repository = Repository });
+    public override string Notify(string model, long version) => JsonSerializer.Serialize(new { repository = Location });
 
     protected override async Task StopAsync()
     {

@@ -27,7 +27,7 @@ public sealed class SeveralRepositoriesTests : IDisposable
         await using StoreGateway gateway = await StoreGateway.StartAsync(_artifacts, new Dictionary<string, string?>(bucket.Settings)
         {
             ["Repositories__0__Uri"] = _folder.Root,
-            ["Repositories__1__Uri"] = bucket.Repository,
+            ["Repositories__1__Uri"] = bucket.Location,
             ["Repositories__1__NamePrefix"] = "team.",
         });
         await gateway.WaitForAsync("team.adder", 1, 1);

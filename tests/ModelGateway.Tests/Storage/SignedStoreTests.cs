@@ -32,7 +32,7 @@ public sealed class SignedStoreTests : IDisposable
         await bucket.PublishAsync("adder", 1, TestModels.AddConstant(1));
         await using StoreGateway gateway = await StoreGateway.StartAsync(_artifacts, new Dictionary<string, string?>(bucket.Settings)
         {
-            ["Repository"] = bucket.Repository,
+            ["Repository"] = bucket.Location,
             ["Signatures__Mode"] = "Require",
             ["Signatures__Keys__0__PemFile"] = _openssl.PathOf("release.pub.pem"),
         });

@@ -32,7 +32,7 @@ public sealed class StoreEndToEndTests : IDisposable
         JsonElement entry = await gateway.EntryAsync(Model, 1);
         Assert.Equal("READY", entry.GetProperty("state").GetString());
         Assert.Equal("", entry.GetProperty("reason").GetString());
-        Assert.StartsWith($"{store.Location.Replace("/index.json", "", StringComparison.Ordinal)}/", entry.GetProperty("source").GetString(), StringComparison.Ordinal);
+        Assert.Equal($"{store.Location.Split('?')[0].Replace("/index.json", "", StringComparison.Ordinal)}/{Model}/1", entry.GetProperty("source").GetString());
         Assert.Matches("^[0-9a-f]{64}$", entry.GetProperty("digest").GetString());
     }
 

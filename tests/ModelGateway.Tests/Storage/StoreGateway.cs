@@ -46,7 +46,7 @@ internal sealed class StoreGateway : IAsyncDisposable
 
     /// <summary>Starts one over a store.</summary>
     public static Task<StoreGateway> StartAsync(string artifacts, PublishedStore store) =>
-        StartAsync(artifacts, new Dictionary<string, string?>(store.Settings) { ["Repository"] = store.Repository });
+        StartAsync(artifacts, new Dictionary<string, string?>(store.Settings) { ["Repository"] = store.Location });
 
     /// <summary>What it answers to zero: the constant of the version that answers.</summary>
     public async Task<(HttpStatusCode Status, long Version, float Value)> PredictAsync(string model)
