@@ -84,12 +84,12 @@ internal sealed class StoreCatalog(IReadOnlyList<IObjectStoreProvider> providers
 
     private IObjectStoreProvider? ProviderOf(string scheme) => providers.FirstOrDefault(provider => provider.Schemes.Contains(scheme));
 
-    // By the text: what cannot be read as a URI may hold a password too.
+    // By the text: what cannot be read as a URI may hold a password too, perhaps one with a slash in it.
     private static bool HasUserInfo(string repository)
     {
-        int start = repository.IndexOf("://", StringComparison.Ordinal) + 3;
-        int end = repository.IndexOf('/', start);
-        return repository.AsSpan(start, (end < 0 ? repository.Length : end) - start).Contains('@');
+        ReadOnlySpan<char> rest = repository.AsSpan(repository.IndexOf("://", StringComparison.Ordinal) + 3);
+        int end = rest.IndexOfAny('/', '?', '#');
+        return (end < 0 ? rest : rest[..end]).Contains('@') || (rest.Contains('@') && !Uri.TryCreate(repository, UriKind.Absolute, out _));
     }
 
     // Null for a plain path.
