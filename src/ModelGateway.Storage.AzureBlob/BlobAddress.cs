@@ -6,16 +6,14 @@ namespace ModelGateway.Storage.AzureBlob;
 /// <param name="Account">The storage account.</param>
 /// <param name="Container">The container.</param>
 /// <param name="Prefix">In front of every key: empty, or with a slash at its end.</param>
-internal sealed partial record BlobAddress(string Account, string Container, string Prefix)
+/// <param name="Location">The URI as operators know it, without a slash at its end.</param>
+internal sealed partial record BlobAddress(string Account, string Container, string Prefix, string Location)
 {
-    /// <summary>As operators know it.</summary>
-    public string Location => $"azblob://{Account}/{Container}{(Prefix.Length == 0 ? "" : $"/{Prefix.TrimEnd('/')}")}";
-
     /// <summary>Reads a URI; what is wrong with it is added to the faults, without the URI's own words where they may be secret.</summary>
     public static BlobAddress Parse(Uri location, ICollection<string> faults)
     {
         string[] parts = Uri.UnescapeDataString(location.AbsolutePath).Trim('/').Split('/', 2);
-        var address = new BlobAddress(location.Host, parts[0], parts.Length < 2 ? "" : $"{parts[1].TrimEnd('/')}/");
+        var address = new BlobAddress(location.Host, parts[0], parts.Length < 2 ? "" : $"{parts[1].TrimEnd('/')}/", $"azblob://{location.Host}{location.AbsolutePath.TrimEnd('/')}");
         if (location.Query.Length > 0 || location.Fragment.Length > 0 || location.UserInfo.Length > 0 || !location.IsDefaultPort)
         {
             faults.Add("An azblob URI is azblob://account/container/prefix and nothing more; a SAS token belongs into Gateway:AzureBlob:SasToken, another address into Gateway:AzureBlob:Endpoint.");

@@ -6,10 +6,11 @@ namespace ModelGateway.Storage.S3;
 /// <summary>Where a repository lies: <c>s3://bucket/prefix</c>.</summary>
 /// <param name="Bucket">The bucket's name.</param>
 /// <param name="Prefix">Empty, or ends in a slash.</param>
-internal sealed partial record S3Location(string Bucket, string Prefix)
+/// <param name="Text">The URI as operators know it, without a slash at its end.</param>
+internal sealed partial record S3Location(string Bucket, string Prefix, string Text)
 {
     /// <summary>The URI in one spelling, without a slash at the end.</summary>
-    public override string ToString() => $"s3://{Bucket}/{Prefix}".TrimEnd('/');
+    public override string ToString() => Text;
 
     /// <summary>The parts of a URI, or false with a sentence for each fault.</summary>
     public static bool TryParse(Uri location, ICollection<string> faults, [NotNullWhen(true)] out S3Location? parsed)
@@ -45,7 +46,7 @@ internal sealed partial record S3Location(string Bucket, string Prefix)
             faults.Add($"The prefix '{prefix}' has an empty part, a '.', a '..' or a control character.");
         }
 
-        parsed = new S3Location(location.Host, prefix.Length == 0 ? "" : $"{prefix}/");
+        parsed = new S3Location(location.Host, prefix.Length == 0 ? "" : $"{prefix}/", $"s3://{location.Host}{location.AbsolutePath.TrimEnd('/')}");
         return faults.Count == 0;
     }
 

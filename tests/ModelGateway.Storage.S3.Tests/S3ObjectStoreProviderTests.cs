@@ -21,7 +21,7 @@ public sealed class S3ObjectStoreProviderTests
     [InlineData("s3://bucket", "s3://bucket")]
     [InlineData("s3://bucket/", "s3://bucket")]
     [InlineData("s3://bucket/models", "s3://bucket/models")]
-    [InlineData("s3://my.bucket-1/my models/v2/", "s3://my.bucket-1/my models/v2")]
+    [InlineData("s3://my.bucket-1/my models/v2/", "s3://my.bucket-1/my%20models/v2")]
     public void Open_Faultless_ShowsTheLocation(string location, string expected)
     {
         // Neither region nor credentials are set: that is looked for at the first request.

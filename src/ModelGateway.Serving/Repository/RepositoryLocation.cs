@@ -2,7 +2,7 @@ namespace ModelGateway.Serving.Repository;
 
 /// <summary>
 /// What follows from the text of an <see cref="IObjectStore.Location"/>: <c>s3://bucket/prefix</c>, <c>gs://bucket/prefix</c>,
-/// <c>azblob://account/container/prefix</c>, <c>file:///folder</c>, <c>https://host/path/index.json</c>, <c>mlflow+https://host</c>.
+/// <c>azblob://account/container/prefix</c>, <c>file:///folder</c>, <c>https://host/path/index.json</c>, <c>mlflow+https://host?alias=champion</c>. All are URIs: what is a <c>?</c> in a name is escaped.
 /// </summary>
 public static class RepositoryLocation
 {
@@ -23,8 +23,11 @@ public static class RepositoryLocation
     /// <summary>Whether a repository is this place or lies in it: a bucket holds all repositories below its prefixes.</summary>
     public static bool LiesIn(string location, string place) => IsWithin(Uri.UnescapeDataString(place.TrimEnd('/')), Uri.UnescapeDataString(Root(location)));
 
-    private static string Root(string location) =>
-        (location.EndsWith(IndexFile, StringComparison.Ordinal) ? location[..^IndexFile.Length] : location).TrimEnd('/');
+    private static string Root(string location)
+    {
+        string path = location.Split('?')[0];
+        return (path.EndsWith(IndexFile, StringComparison.Ordinal) ? path[..^IndexFile.Length] : path).TrimEnd('/');
+    }
 
     private static bool IsWithin(string root, string uri) =>
         uri.StartsWith(root, StringComparison.Ordinal) && (uri.Length == root.Length || uri[root.Length] == '/');

@@ -38,12 +38,16 @@ internal sealed class StoreCatalog(IReadOnlyList<IObjectStoreProvider> providers
         return new FileObjectStore(Path.Combine(contentRoot, repository), context.Traffic);
     }
 
-    /// <summary>The location by which operators know a repository, without a query; for a setting without faults it is that of its store.</summary>
+    /// <summary>
+    /// The location by which operators know a repository; for a setting without faults it is that of its store. The query of a registry is
+    /// part of it, since it says which models are meant; that of a web server is not, since it may be a secret.
+    /// </summary>
     public static string LocationOf(string repository, string contentRoot) =>
         SchemeOf(repository) is null ? LocationOf(Path.GetFullPath(Path.Combine(contentRoot, repository)))
         : !Uri.TryCreate(repository, UriKind.Absolute, out Uri? location) ? repository
         : location.IsFile ? LocationOf(location.LocalPath)
-        : location.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped).TrimEnd('/');
+        : location.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped).TrimEnd('/')
+            + (location.Scheme is "http" or "https" ? "" : location.Query);
 
     private static string LocationOf(string path) => new Uri(Path.TrimEndingDirectorySeparator(path)).AbsoluteUri;
 
@@ -80,12 +84,12 @@ internal sealed class StoreCatalog(IReadOnlyList<IObjectStoreProvider> providers
 
     private IObjectStoreProvider? ProviderOf(string scheme) => providers.FirstOrDefault(provider => provider.Schemes.Contains(scheme));
 
-    // By the text: what cannot be read as a URI may hold a password too.
+    // By the text: what cannot be read as a URI may hold a password too, perhaps one with a slash in it.
     private static bool HasUserInfo(string repository)
     {
-        int start = repository.IndexOf("://", StringComparison.Ordinal) + 3;
-        int end = repository.IndexOf('/', start);
-        return repository.AsSpan(start, (end < 0 ? repository.Length : end) - start).Contains('@');
+        ReadOnlySpan<char> rest = repository.AsSpan(repository.IndexOf("://", StringComparison.Ordinal) + 3);
+        int end = rest.IndexOfAny('/', '?', '#');
+        return (end < 0 ? rest : rest[..end]).Contains('@') || (rest.Contains('@') && !Uri.TryCreate(repository, UriKind.Absolute, out _));
     }
 
     // Null for a plain path.

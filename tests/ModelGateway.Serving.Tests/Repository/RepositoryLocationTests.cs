@@ -31,5 +31,6 @@ public sealed class RepositoryLocationTests
     [InlineData("s3://bucket/models", "iris/3/", "s3://bucket/models/iris/3")]
     [InlineData("https://host/path/index.json", "iris/3/", "https://host/path/iris/3")]
     [InlineData("file:///models", "iris/3", "file:///models/iris/3")]
+    [InlineData("mlflow+https://host/base?alias=champion", "iris/3/", "mlflow+https://host/base/iris/3")]
     public void Of_Folder_IsBelowTheRoot(string location, string key, string expected) => Assert.Equal(expected, RepositoryLocation.Of(location, key));
 }

@@ -49,8 +49,14 @@ public sealed class RepositoryOptionsTests
         Assert.Equal("", Faults($"Gateway:Repositories:0:Uri={one}", $"Gateway:Repositories:1:Uri={other}", "Gateway:Repositories:1:NamePrefix=b-"));
     }
 
+    [Fact]
+    public void TwoSelectionsOfOneRegistry_AreTwoRepositories() =>
+        Assert.Equal("", Faults("Gateway:Repositories:0:Uri=mlflow+https://host?models=iris", "Gateway:Repositories:1:Uri=mlflow+https://host?models=wine@champion"));
+
     [Theory]
     [InlineData("s3://key:hidden-word@bucket/models")]
+    [InlineData("s3://key:a/hidden-word@bucket/models")]
+    [InlineData("https://user:a?hidden-word@host/index.json")]
     [InlineData("https://user:hidden-word@host/index.json")]
     [InlineData("file://user:hidden-word@[/models")]
     public void UserInfo_RefusedWithoutRepeatingIt(string uri)

@@ -93,6 +93,23 @@ public sealed class StoreCatalogTests
         }
     }
 
+    // Requests are counted under the one, everything else goes by the other.
+    [Theory]
+    [InlineData("s3://bucket/my models/a%3Fb/", "s3://bucket/my%20models/a%3Fb")]
+    [InlineData("gs://bucket/my models/a%3Fb/", "gs://bucket/my%20models/a%3Fb")]
+    [InlineData("azblob://account/container/my models/a%3Fb/", "azblob://account/container/my%20models/a%3Fb")]
+    [InlineData("azblob://account/container", "azblob://account/container")]
+    [InlineData("https://host:8443/my models/index.json", "https://host:8443/my%20models/index.json")]
+    [InlineData("mlflow+https://host/", "mlflow+https://host")]
+    [InlineData("mlflow+https://host:8443/base/?alias=champion", "mlflow+https://host:8443/base?alias=champion")]
+    [InlineData("mlflow+https://host?models=iris", "mlflow+https://host?models=iris")]
+    public void LocationOf_RepositoryOfEachBackend_IsThatOfItsStore(string repository, string location)
+    {
+        IObjectStore store = Backends.Stores.Open(repository, "/", Gateway().GetSection, Gateway().GetSection, Context());
+
+        Assert.Equal((location, location), (store.Location, StoreCatalog.LocationOf(repository, "/")));
+    }
+
     private Func<Uri, IObjectStore> OpenOther(IConfiguration forAll, IConfiguration own)
     {
         _catalog.Open("fake://registry", "/", own.GetSection, forAll.GetSection, Context());
