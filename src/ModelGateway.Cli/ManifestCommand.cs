@@ -15,7 +15,7 @@ internal static class ManifestCommand
     private static readonly Option<long?> Version = new("--version") { Description = "The version in the repository. Default: the folder's name." };
     private static readonly Option<FileInfo?> Sign = new("--sign") { Description = "Private key to sign with, a PEM file (ECDSA P-256 or Ed25519).", HelpName = "key.pem" };
     private static readonly Option<string?> Encrypt = new("--encrypt") { Description = "Encrypts files first: the key's id, a colon, and the file that holds the key.", HelpName = "id:keyfile" };
-    private static readonly Option<string[]> Only = new("--only") { Description = "With --encrypt: only files of such names, for example 'model.onnx' or '*.bin'. May be given several times. Default: all files.", HelpName = "pattern" };
+    private static readonly Option<string[]> Only = new("--only") { Description = "With --encrypt: only files of such names, for example '*.onnx' and '*.bin', among them the model. May be given several times. Default: all files.", HelpName = "pattern" };
     private static readonly Option<bool> Keep = new("--keep") { Description = "With --encrypt: leaves the plain files where they are. Take care not to upload them." };
 
     public static Command Create(TextWriter output)
@@ -52,7 +52,7 @@ internal static class ManifestCommand
         List<string> names = [.. folder.Files()];
         List<string> plain = key is null ? [] : [.. names.Where(name => !name.EndsWith(EncryptedFile.Extension, StringComparison.Ordinal) && Matches(name, only))];
         List<string> published = [.. names.Except(plain).Union(plain.Select(name => name + EncryptedFile.Extension)).Order(StringComparer.Ordinal)];
-        Check(folder, published, key is not null && plain.Count == 0);
+        Check(folder, published, encrypts: key is not null, nothingToEncrypt: key is not null && plain.Count == 0);
 
         foreach (string name in plain)
         {
@@ -64,7 +64,7 @@ internal static class ManifestCommand
         return 0;
     }
 
-    private static void Check(VersionFolder folder, List<string> published, bool nothingToEncrypt)
+    private static void Check(VersionFolder folder, List<string> published, bool encrypts, bool nothingToEncrypt)
     {
         VersionFolder.CheckForms(published);
         if (!published.Contains(ModelArtifact.ModelFileName) && !published.Contains(ModelArtifact.EncryptedModelFileName))
@@ -75,6 +75,12 @@ internal static class ManifestCommand
         if (nothingToEncrypt)
         {
             throw new RefusedException("There is nothing to encrypt: no plain file has a name that --only asks for.");
+        }
+
+        // No gateway opens an encrypted file beside a plain graph, which could be anybody's.
+        if (encrypts && published.Contains(ModelArtifact.ModelFileName))
+        {
+            throw new RefusedException($"--only leaves {ModelArtifact.ModelFileName} plain while other files are encrypted, which no gateway loads: add --only {ModelArtifact.ModelFileName}.");
         }
     }
 

@@ -105,6 +105,34 @@ public sealed class ManifestCommandTests : IDisposable
         Assert.Equal(["data/w.bin.enc", "labels.txt", "model.onnx.enc"], Read().Files.Select(file => file.Name));
     }
 
+    [Theory]
+    [InlineData("*.bin")]
+    [InlineData("labels.txt")]
+    [InlineData("model.onnx.bak", "labels.txt")]
+    public void Manifest_EncryptAllButTheModel_IsRefusedAndChangesNothing(params string[] only)
+    {
+        CliRun.Of("keygen", "aes", _openssl.PathOf("k1.key"));
+
+        CliRun run = CliRun.Of(["manifest", _folder, "--encrypt", $"k1:{_openssl.PathOf("k1.key")}", .. only.SelectMany(pattern => new[] { "--only", pattern })]);
+
+        Assert.Equal(1, run.Code);
+        Assert.Contains("--only leaves model.onnx plain", run.Errors, StringComparison.Ordinal);
+        Assert.Equal([".hidden", "labels.txt", "model.onnx"], FileNames());
+        Assert.True(File.Exists(Path.Combine(_folder, "data/w.bin")));
+    }
+
+    [Fact]
+    public void Manifest_EncryptMoreBesideAnEncryptedModel_IsDone()
+    {
+        CliRun.Of("keygen", "aes", _openssl.PathOf("k1.key"));
+        string[] arguments = ["manifest", _folder, "--encrypt", $"k1:{_openssl.PathOf("k1.key")}", "--only"];
+        CliRun.Of([.. arguments, "model.onnx"]);
+
+        Assert.Equal(0, CliRun.Of([.. arguments, "*.bin"]).Code);
+
+        Assert.Equal(["data/w.bin.enc", "labels.txt", "model.onnx.enc"], Read().Files.Select(file => file.Name));
+    }
+
     [Fact]
     public void Manifest_EncryptAndKeep_ThePlainFilesStayOutOfTheManifest()
     {

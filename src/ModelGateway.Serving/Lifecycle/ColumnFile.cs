@@ -13,22 +13,17 @@ namespace ModelGateway.Serving.Lifecycle;
 internal static class ColumnFile
 {
     private const string FileName = "columns.txt";
-    private const long LargestSize = 4 << 20;
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>The names, or null where the version has no such file.</summary>
     /// <exception cref="ModelLoadException">The file is no list of names.</exception>
+    /// <exception cref="InvalidDataException">It is too large, or cannot be decrypted.</exception>
     public static ColumnNames? Read(ArtifactFiles files, CancellationToken cancellationToken)
     {
-        if (!files.Exists(FileName))
+        using SecretBytes? content = files.ReadTextBytes(FileName, cancellationToken);
+        if (content is null)
         {
             return null;
-        }
-
-        using SecretBytes content = files.Read(FileName, cancellationToken);
-        if (content.Array.Length > LargestSize)
-        {
-            throw new ModelLoadException($"{FileName} is larger than {LargestSize} bytes.");
         }
 
         try

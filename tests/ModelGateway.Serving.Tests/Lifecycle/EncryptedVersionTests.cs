@@ -96,6 +96,62 @@ public sealed class EncryptedVersionTests
         Assert.Contains("both 'labels.txt' and 'labels.txt.enc'", serving.Version("m", 1).Reason, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("labels.txt")]
+    [InlineData("columns.txt")]
+    public async Task Load_TextEncryptedAndTheModelPlain_IsRefused(string name)
+    {
+        using ServingHarness serving = Start();
+        serving.Add("m", 1, TestModels.AddConstant(1), Key.Encrypt(name, [65]));
+
+        await serving.ScanAndSettleAsync();
+
+        Assert.Equal(
+            (ServableState.Failed, $"'{name}' is encrypted and 'model.onnx' is not: encrypt the model too, or nothing of it."),
+            (serving.State("m", 1), serving.Version("m", 1).Reason));
+    }
+
+    [Theory]
+    [InlineData("labels.txt", false)]
+    [InlineData("labels.txt", true)]
+    [InlineData("columns.txt", false)]
+    [InlineData("columns.txt", true)]
+    public async Task Load_TextBeyondTheBound_IsRefused(string name, bool encrypt)
+    {
+        using ServingHarness serving = Start();
+        byte[] text = new byte[ArtifactFiles.LargestText + (1 << 17)];
+        if (encrypt)
+        {
+            AddEncrypted(serving, "m", 1, ("model.onnx", TestModels.AddConstant(1)), (name, text));
+        }
+        else
+        {
+            serving.Add("m", 1, TestModels.AddConstant(1), (name, text));
+        }
+
+        await serving.ScanAndSettleAsync();
+
+        Assert.Equal(ServableState.Failed, serving.State("m", 1));
+        Assert.StartsWith($"'{name}{(encrypt ? ".enc" : "")}' has ", serving.Version("m", 1).Reason, StringComparison.Ordinal);
+        Assert.EndsWith("and a text can have 16777216 at most.", serving.Version("m", 1).Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Load_EncryptedTextAtTheBound_IsRead()
+    {
+        using ServingHarness serving = Start();
+        byte[] text = new byte[ArtifactFiles.LargestText];
+        text.AsSpan().Fill((byte)'a');
+        using var cipher = new MemoryStream();
+        EncryptedFile.Encrypt(new MemoryStream(text), cipher, "labels.txt", Key, chunkSize: 4096);
+        AddEncrypted(serving, "m", 1, ("model.onnx", TestModels.AddConstant(1)));
+        serving.Folder.WriteFile("m", 1, "labels.txt.enc", cipher.ToArray());
+
+        await serving.ScanAndSettleAsync();
+
+        Assert.Null(serving.Version("m", 1).Reason);
+    }
+
     [Fact]
     public async Task Load_KeyThatIsNotThere_FailsWithoutTryingAgain()
     {

@@ -5,6 +5,12 @@ namespace ModelGateway.Serving.Repository.Encryption;
 /// <param name="keys">The keys at hand.</param>
 public sealed class ArtifactFiles(ModelArtifact artifact, EncryptionKeys keys)
 {
+    /// <summary>The largest text that is read, such as <c>labels.txt</c>; bytes.</summary>
+    public const int LargestText = 16 << 20;
+
+    // The longest header, and a tag for each of the smallest chunks: what a text gains by its encryption at most.
+    private const int LargestOverhead = 1024 + ((LargestText >> EncryptedHeader.SmallestChunkLog) * EncryptedHeader.TagSize);
+
     /// <summary>Whether there is any encrypted file.</summary>
     public bool HasEncrypted => Directory.EnumerateFiles(artifact.Directory, "*" + EncryptedFile.Extension, SearchOption.AllDirectories).Any();
 
@@ -47,17 +53,36 @@ public sealed class ArtifactFiles(ModelArtifact artifact, EncryptionKeys keys)
         return content;
     }
 
-    /// <summary>The text of a file, plain or encrypted; null where there is none.</summary>
-    /// <exception cref="InvalidDataException">It cannot be decrypted.</exception>
+    /// <summary>The bytes of a text, plain or encrypted; null where there is no such file.</summary>
+    /// <exception cref="InvalidDataException">It has more than <see cref="LargestText"/>, or cannot be decrypted.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
-    public string? ReadText(string name, CancellationToken cancellationToken)
+    public SecretBytes? ReadTextBytes(string name, CancellationToken cancellationToken)
     {
         if (!Exists(name))
         {
             return null;
         }
 
-        using SecretBytes content = Read(name, cancellationToken);
+        // By the size on the disk, so that nothing is reserved for what is refused.
+        bool isEncrypted = IsEncrypted(name);
+        string stored = isEncrypted ? name + EncryptedFile.Extension : name;
+        long size = new FileInfo(PathOf(stored)).Length;
+        return size <= LargestText + (isEncrypted ? LargestOverhead : 0)
+            ? Read(name, cancellationToken)
+            : throw new InvalidDataException($"'{stored}' has {size} bytes, and a text can have {LargestText} at most.");
+    }
+
+    /// <summary>The text of a file, plain or encrypted; null where there is none.</summary>
+    /// <exception cref="InvalidDataException">It has more than <see cref="LargestText"/>, or cannot be decrypted.</exception>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public string? ReadText(string name, CancellationToken cancellationToken)
+    {
+        using SecretBytes? content = ReadTextBytes(name, cancellationToken);
+        if (content is null)
+        {
+            return null;
+        }
+
         using var reader = new StreamReader(new MemoryStream(content.Array));
         return reader.ReadToEnd();
     }
