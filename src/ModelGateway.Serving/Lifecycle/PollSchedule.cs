@@ -12,13 +12,24 @@ internal sealed class PollSchedule(TimeSpan interval, Func<double> random)
     // A store that comes back is noticed within this time, unless the interval itself is longer.
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
 
+    private const int MostDoublings = 20;
     private int _failures;
+    private int _unread;
 
     /// <summary>The last look was answered.</summary>
     public void Succeeded() => _failures = 0;
 
     /// <summary>The last look failed.</summary>
     public void Failed() => _failures++;
+
+    /// <summary>How long to wait after a look that left texts unread: longer each time, so that a store that refuses them is not listed for ever.</summary>
+    /// <param name="hasUnread">The last look left some.</param>
+    /// <param name="first">After the first such look.</param>
+    public TimeSpan? UnreadPause(bool hasUnread, TimeSpan first)
+    {
+        _unread = hasUnread ? Math.Min(_unread + 1, MostDoublings) : 0;
+        return hasUnread ? first * (1L << (_unread - 1)) : null;
+    }
 
     /// <summary>The pause until the next look.</summary>
     /// <param name="sooner">Something is worth a look after this time already; null for nothing.</param>

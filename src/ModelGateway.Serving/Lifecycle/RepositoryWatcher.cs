@@ -17,6 +17,8 @@ namespace ModelGateway.Serving.Lifecycle;
 /// </remarks>
 public sealed partial class RepositoryWatcher : BackgroundService
 {
+    // Between two looks that were asked for.
+    private static readonly TimeSpan WakeGap = TimeSpan.FromMilliseconds(500);
     private readonly ServableManager _manager;
     private readonly ServingMetrics _metrics;
     private readonly ServingOptions _options;
@@ -137,6 +139,7 @@ public sealed partial class RepositoryWatcher : BackgroundService
         while (!stoppingToken.IsCancellationRequested)
         {
             Task wake = repository.NextWake();
+            long began = _time.GetTimestamp();
             try
             {
                 await ScanAsync(repository, null, stoppingToken);
@@ -150,18 +153,25 @@ public sealed partial class RepositoryWatcher : BackgroundService
                 return;
             }
 
-            await PauseAsync(repository, wake, stoppingToken);
+            await PauseAsync(repository, wake, began, stoppingToken);
         }
     }
 
-    private async Task PauseAsync(WatchedRepository repository, Task wake, CancellationToken stoppingToken)
+    private async Task PauseAsync(WatchedRepository repository, Task wake, long began, CancellationToken stoppingToken)
     {
         // What settles is looked at again as soon as it can have settled, and a text that could not be read like a load that failed.
         bool settles = repository.Listing?.Models.Values.Any(model => model.Versions.Any(version => version.IsSettling)) == true;
-        TimeSpan pause = repository.Schedule.Next(settles ? _options.SettleTime : repository.Listing?.HasUnreadTexts == true ? _options.RetryDelay : null);
+        TimeSpan pause = repository.Schedule.Next(settles ? _options.SettleTime : repository.Schedule.UnreadPause(repository.Listing?.HasUnreadTexts == true, _options.RetryDelay));
         using var end = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         await Task.WhenAny(Task.Delay(pause, _time, end.Token), wake);
         await end.CancelAsync();
+
+        // However many events come, a store is not listed without a pause.
+        TimeSpan early = WakeGap - _time.GetElapsedTime(began);
+        if (early > TimeSpan.Zero && pause > early && !stoppingToken.IsCancellationRequested)
+        {
+            await Task.WhenAny(Task.Delay(early, _time, stoppingToken));
+        }
     }
 
     private async Task ScanAsync(WatchedRepository repository, string? trusted, CancellationToken cancellationToken)

@@ -8,6 +8,9 @@ namespace ModelGateway.Serving.Lifecycle;
 /// <summary>The manager's bookkeeping: from listings to slots, from plans to loads and drains. Everything here that takes a slot runs under <c>_gate</c>.</summary>
 public sealed partial class ServableManager
 {
+    // Ten seconds become five minutes.
+    private const int MostDoublings = 5;
+
     // What was still settling when the repositories were first read belongs to the start; what comes later does not hold it up.
     private void NoteSettling(RepositoryListing listing)
     {
@@ -47,12 +50,14 @@ public sealed partial class ServableManager
                 _metrics.ModelVersions(version.State).Inc();
             }
 
-            // The same listing once more is that of a repository that was not looked at since.
-            if (!ReferenceEquals(version.Outdated, found))
+            if (version.Listing?.Fingerprint != found.Fingerprint)
             {
-                version.Outdated = null;
-                version.Listing = found;
+                // What failed was another content.
+                version.RetryAt = default;
+                version.Failures = 0;
             }
+
+            version.Listing = found;
         }
 
         ForgetFiles(slot, [.. listing.Versions.Select(version => version.Version)]);
@@ -205,7 +210,8 @@ public sealed partial class ServableManager
 
         if (slot.Versions.Count == 0 && !slot.IsListed)
         {
-            _models.TryRemove(slot.Name, out _);
+            // Another slot may have this name by now.
+            _models.TryRemove(KeyValuePair.Create(slot.Name, slot));
         }
     }
 
@@ -230,6 +236,7 @@ public sealed partial class ServableManager
                 version.ReadySource = listing.Source;
                 version.FailedKey = null;
                 version.RetryAt = default;
+                version.Failures = 0;
                 Enter(version, ServableState.Ready, null);
                 Log.VersionReady(_logger, version.Id.Model, version.Id.Version, servable!.LoadTime.TotalSeconds);
             }
@@ -257,6 +264,11 @@ public sealed partial class ServableManager
 
             return (servable, null);
         }
+        catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Nobody called it off: somebody's patience ended.
+            return (null, new IOException($"It was given up by the store: {exception.Message}", exception));
+        }
         catch (Exception exception)
         {
             return (null, exception);
@@ -272,17 +284,12 @@ public sealed partial class ServableManager
                 Enter(version, Resting(ServableState.Discovered), null);
                 break;
             case ObjectChangedException:
-                // What is there now only the next scan knows; to try again before it would fail in the same way, over and over.
-                if (version.Listing is not null && slot.KeyOf(version) == key)
-                {
-                    version.Outdated = version.Listing;
-                    version.Listing = version.Listing with { WaitReason = failure.Message };
-                }
-
+                // What is there now the next scan knows, and then it is loaded at once; to try the same again before would fail in the same way.
+                RetryLater(slot, version, key);
                 Enter(version, Resting(ServableState.Discovered), failure.Message);
                 break;
             case IOException or UnauthorizedAccessException or OutOfMemoryException:
-                RetryLater(slot, version);
+                RetryLater(slot, version, key);
                 _metrics.LoadFailures.Inc();
                 Enter(version, Resting(ServableState.Failed), failure.Message);
                 Log.VersionRetried(_logger, version.Id.Model, version.Id.Version, failure.Message);
@@ -299,17 +306,31 @@ public sealed partial class ServableManager
     }
 
     // By a timer of its own: the next look at the repository may be an hour away.
-    private void RetryLater(ModelSlot slot, VersionSlot version)
+    private void RetryLater(ModelSlot slot, VersionSlot version, string key)
     {
-        version.RetryAt = _time.GetUtcNow() + _options.RetryDelay;
+        if (slot.KeyOf(version) != key)
+        {
+            // There are new files already.
+            return;
+        }
+
+        TimeSpan delay = _options.RetryDelay * (1 << Math.Min(version.Failures++, MostDoublings));
+        version.RetryAt = _time.GetUtcNow() + delay;
         version.Retry?.Dispose();
-        version.Retry = _time.CreateTimer(_ => Retry(slot), null, _options.RetryDelay, Timeout.InfiniteTimeSpan);
+        version.Retry = _time.CreateTimer(_ => Retry(slot, version), null, delay, Timeout.InfiniteTimeSpan);
     }
 
-    private void Retry(ModelSlot slot)
+    private void Retry(ModelSlot slot, VersionSlot version)
     {
         lock (_gate)
         {
+            if (!slot.Versions.ContainsValue(version))
+            {
+                return;
+            }
+
+            // The timer and the time of day do not run alike: that the timer rang is enough.
+            version.RetryAt = version.RetryAt == default ? default : DateTimeOffset.UnixEpoch;
             Advance(slot);
             Pulse();
         }

@@ -172,6 +172,7 @@ public sealed partial class ServableManager : IDisposable
             foreach (VersionSlot version in slot.Versions.Values)
             {
                 version.RetryAt = default;
+                version.Failures = 0;
 
                 // A load under way of these very files with these very settings is the one that is asked for.
                 if (version.Loading is null || version.LoadingKey != slot.KeyOf(version))

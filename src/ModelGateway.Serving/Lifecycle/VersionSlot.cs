@@ -11,9 +11,6 @@ internal sealed class VersionSlot(ServableId id)
     /// <summary>As last scanned; null once its folder is gone.</summary>
     public VersionListing? Listing { get; set; }
 
-    /// <summary>A listing whose files were found to be others when they were fetched: only a later one knows what is there now.</summary>
-    public VersionListing? Outdated { get; set; }
-
     /// <summary>The first reading of the repositories found it: the server is not ready before it is loaded.</summary>
     public bool WasThereAtStart { get; init; }
 
@@ -45,6 +42,9 @@ internal sealed class VersionSlot(ServableId id)
 
     /// <summary>After a failure that may pass by itself: not before this time again.</summary>
     public DateTimeOffset RetryAt { get; set; }
+
+    /// <summary>Failures that may pass, one after the other, of these very files.</summary>
+    public int Failures { get; set; }
 
     /// <summary>Asks the planner again at <see cref="RetryAt"/>.</summary>
     public ITimer? Retry { get; set; }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using ModelGateway.Serving.Diagnostics;
@@ -32,10 +33,9 @@ public sealed class ArtifactCache : IDisposable
     private readonly TimeProvider _time;
     private readonly BlobFolder _blobs;
     private readonly KeyedLocks _underWay = new();
-    private readonly SemaphoreSlim _connections;
 
-    // Each file under way holds open files of its own: a version may have thousands.
-    private readonly SemaphoreSlim _files;
+    // By location: a store that is slow holds up no other.
+    private readonly ConcurrentDictionary<string, Turns> _turns = new(StringComparer.Ordinal);
 
     /// <summary>Makes a folder for this process below <paramref name="root"/> and removes what processes that are gone left behind.</summary>
     /// <param name="root">Made where it is not there. Other processes of the same user may share it.</param>
@@ -49,8 +49,6 @@ public sealed class ArtifactCache : IDisposable
         _options = options ?? new ArtifactCacheOptions();
         _metrics = metrics;
         _time = time ?? TimeProvider.System;
-        _connections = new SemaphoreSlim(_options.Parallelism);
-        _files = new SemaphoreSlim(_options.Parallelism * FilesPerConnection);
         PrivateFolder.CreateRoot(root);
         foreach (string leftover in Directory.GetFiles(root, "artifacts-*" + LockSuffix))
         {
@@ -60,7 +58,7 @@ public sealed class ArtifactCache : IDisposable
         _folder = Path.Combine(root, $"artifacts-{Guid.NewGuid():n}");
 
         // Locked before it gets the name by which others look for it: they must never find it unlocked.
-        _lock = new FileStream(_folder + ".new", FileMode.CreateNew, FileAccess.Write, FileShare.None);
+        _lock = new FileStream(_folder + ".new", FileMode.CreateNew, FileAccess.Write, FileShare.Delete);
         File.Move(_lock.Name, _folder + LockSuffix);
         PrivateFolder.Create(_folder);
         _partial = PrivateFolder.Create(Path.Combine(root, "partial"));
@@ -81,6 +79,7 @@ public sealed class ArtifactCache : IDisposable
         try
         {
             Directory.CreateDirectory(artifact.Directory);
+            CheckNames(version);
             StoredObject[] files = [.. version.Files.OrderBy(file => file.Key, StringComparer.Ordinal)];
             string[] names = [.. files.Select(file => file.Key[version.Prefix.Length..])];
             string[] paths = [.. names.Select(name => LocalPath(artifact.Directory, name))];
@@ -102,15 +101,6 @@ public sealed class ArtifactCache : IDisposable
             artifact.Dispose();
             throw;
         }
-    }
-
-    /// <summary>The content of one small object, such as a configuration; it is kept like any other file.</summary>
-    /// <exception cref="ObjectChangedException">It changed since the listing.</exception>
-    /// <exception cref="IOException">The store cannot be read, or the disk is full.</exception>
-    public async Task<byte[]> ReadAsync(IObjectStore store, StoredObject source, CancellationToken cancellationToken)
-    {
-        using BlobPin pin = await EnsureAsync(store, source, sha256: null, cancellationToken);
-        return await File.ReadAllBytesAsync(pin.Path, cancellationToken);
     }
 
     /// <summary>Forgets downloads of one store that broke off and whose object is no longer there, or is another now.</summary>
@@ -136,8 +126,11 @@ public sealed class ArtifactCache : IDisposable
         }
 
         _lock.Dispose();
-        _connections.Dispose();
-        _files.Dispose();
+        foreach (Turns turns in _turns.Values)
+        {
+            turns.Connections.Dispose();
+            turns.Files.Dispose();
+        }
     }
 
     private static void RemoveIfAbandoned(string lockFile)
@@ -203,14 +196,15 @@ public sealed class ArtifactCache : IDisposable
         string reference = BlobFolder.RefOf(store.Location, source);
         string id = PartialPrefix(store.Location) + reference;
         using IDisposable turn = await _underWay.EnterAsync(id, cancellationToken);
-        await _files.WaitAsync(cancellationToken);
+        SemaphoreSlim files = TurnsOf(store).Files;
+        await files.WaitAsync(cancellationToken);
         try
         {
             return await EnsureAsync(store, source, sha256, reference, id, cancellationToken);
         }
         finally
         {
-            _files.Release();
+            files.Release();
         }
     }
 
@@ -257,7 +251,7 @@ public sealed class ArtifactCache : IDisposable
             string found;
             try
             {
-                var download = new ObjectDownload(store, source, partial, _connections, _options, _time);
+                var download = new ObjectDownload(store, source, partial, TurnsOf(store).Connections, _options, _time);
                 (found, ObjectChecksum? checksum) = await download.RunAsync(expected?.Algorithm, cancellationToken);
                 bool isWhatTheStoreHas = expected is null || checksum == expected;
                 if (isWhatTheStoreHas && (sha256 is null || found == sha256))
@@ -269,6 +263,12 @@ public sealed class ArtifactCache : IDisposable
                 if (isWhatTheStoreHas && (expected is not null || found == before))
                 {
                     throw new InvalidDataException($"'{NameOf(source)}' does not have the SHA-256 that {VersionManifest.FileName} says.");
+                }
+
+                if (found == before)
+                {
+                    // Damage on the way is never twice the same: the object was replaced and its listing was not.
+                    throw new ObjectChangedException(source.Key, "does not have the checksum that it was listed with");
                 }
             }
             catch (IOException) when (ranges && !store.SupportsRanges)
@@ -316,6 +316,27 @@ public sealed class ArtifactCache : IDisposable
         }
     }
 
+    // A bucket can hold both; a folder cannot, however often it is tried.
+    private static void CheckNames(VersionListing version)
+    {
+        HashSet<string> keys = [.. version.Files.Select(file => file.Key)];
+        if (version.Files.FirstOrDefault(file => Parents(file.Key).Any(keys.Contains)).Key is { } inside)
+        {
+            throw new InvalidDataException($"'{inside[version.Prefix.Length..]}' lies in a folder that is a file too.");
+        }
+    }
+
+    private static IEnumerable<string> Parents(string key)
+    {
+        for (int slash = key.LastIndexOf('/'); slash > 0; slash = key.LastIndexOf('/', slash - 1))
+        {
+            yield return key[..slash];
+        }
+    }
+
+    private Turns TurnsOf(IObjectStore store) => _turns.GetOrAdd(
+        store.Location, static (_, parallelism) => new Turns(new SemaphoreSlim(parallelism), new SemaphoreSlim(parallelism * FilesPerConnection)), _options.Parallelism);
+
     private static string NameOf(in StoredObject source) => source.Key[(source.Key.LastIndexOf('/') + 1)..];
 
     private static string PartialPrefix(string location) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(location)))[..16] + "-";
@@ -340,4 +361,8 @@ public sealed class ArtifactCache : IDisposable
         digest.AppendData(bytes);
         digest.AppendData(Convert.FromHexString(sha256));
     }
+
+    /// <param name="Connections">One for each range under way.</param>
+    /// <param name="Files">One for each file under way, which holds open files of its own: a version may have thousands.</param>
+    private sealed record Turns(SemaphoreSlim Connections, SemaphoreSlim Files);
 }

@@ -82,12 +82,19 @@ internal sealed class BlobFolder
         }
     }
 
-    /// <summary>Remembers what an object was found to be.</summary>
+    /// <summary>Remembers what an object was found to be. Where the disk refuses, it is forgotten: the object is fetched once more then.</summary>
     public void Remember(string reference, string sha256)
     {
-        string temporary = Path.Combine(_refs, $"{reference}.{Guid.NewGuid():n}");
-        File.WriteAllText(temporary, sha256);
-        File.Move(temporary, Path.Combine(_refs, reference), overwrite: true);
+        var temporary = new FileInfo(Path.Combine(_refs, $"{reference}.{Guid.NewGuid():n}"));
+        try
+        {
+            File.WriteAllText(temporary.FullName, sha256);
+            File.Move(temporary.FullName, Path.Combine(_refs, reference), overwrite: true);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            TryDelete(temporary);
+        }
     }
 
     /// <summary>
@@ -296,7 +303,8 @@ internal sealed class BlobFolder
     {
         foreach (FileInfo reference in new DirectoryInfo(_refs).EnumerateFiles())
         {
-            if (Recall(reference.Name) is not { } sha256 || !File.Exists(Path.Combine(_blobs, sha256)))
+            // One with a dot is half-written, by a process that is gone or has not come to its end; then it is only not remembered.
+            if (reference.Name.Contains('.', StringComparison.Ordinal) || Recall(reference.Name) is not { } sha256 || !File.Exists(Path.Combine(_blobs, sha256)))
             {
                 TryDelete(reference);
             }

@@ -23,7 +23,9 @@ public sealed partial class ListingJournal
     private static readonly TimeSpan LeftoverAge = TimeSpan.FromHours(1);
     private readonly string _folder;
     private readonly ILogger<ListingJournal> _logger;
+    private static readonly TimeSpan RetryPause = TimeSpan.FromMinutes(1);
     private readonly Dictionary<string, string> _written = new(StringComparer.Ordinal);
+    private long _notBefore;
 
     /// <summary>Makes the folder, readable by this user alone, and removes what killed processes left half-written there.</summary>
     /// <exception cref="IOException">The folder cannot be made.</exception>
@@ -78,13 +80,24 @@ public sealed partial class ListingJournal
                 return;
             }
 
-            // Also where the disk refuses: one attempt a change, not one a scan.
-            _written[location] = digest;
-            Write(location, JsonSerializer.SerializeToUtf8Bytes(JournalDocument.Of(location, listing), JournalJson.Default.JournalDocument));
+            // Where the disk refuses, it is tried again, but not at every look.
+            if (Environment.TickCount64 < _notBefore)
+            {
+                return;
+            }
+
+            if (TryWrite(location, JsonSerializer.SerializeToUtf8Bytes(JournalDocument.Of(location, listing), JournalJson.Default.JournalDocument)))
+            {
+                _written[location] = digest;
+            }
+            else
+            {
+                _notBefore = Environment.TickCount64 + (long)RetryPause.TotalMilliseconds;
+            }
         }
     }
 
-    private void Write(string location, byte[] content)
+    private bool TryWrite(string location, byte[] content)
     {
         string path = PathOf(location);
         string half = $"{path}.{Guid.NewGuid():n}";
@@ -92,7 +105,7 @@ public sealed partial class ListingJournal
         {
             if (File.Exists(path) && new FileInfo(path).Length == content.Length && File.ReadAllBytes(path).AsSpan().SequenceEqual(content))
             {
-                return;
+                return true;
             }
 
             using (FileStream file = new(half, FileMode.CreateNew, FileAccess.Write, FileShare.None))
@@ -102,11 +115,13 @@ public sealed partial class ListingJournal
             }
 
             File.Move(half, path, overwrite: true);
+            return true;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             Log.NotWritten(_logger, path, location, exception.Message);
             TryDelete(half);
+            return false;
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -18,9 +19,11 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
 {
     private const string ConfigFileName = "model.yaml";
     private const int LargestConfig = 1 << 20;
+    private const int TextsAtATime = 8;
     private readonly Sightings _sightings = new(store.MustSettle ? settleTime : TimeSpan.Zero, time);
     private readonly Dictionary<string, JournaledText> _texts = new(StringComparer.Ordinal);
     private ObjectListing? _last;
+    private RepositoryListing? _read;
 
     /// <summary>Where the repository lies.</summary>
     public IObjectStore Store { get; } = store;
@@ -28,7 +31,7 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
     /// <summary>Stands before the name of every folder to make the model's name; may be empty.</summary>
     public string NamePrefix { get; init; } = "";
 
-    /// <summary>Checks the texts that are read, and keeps them; null where they are read from the store as they come.</summary>
+    /// <summary>Told what there is, so that it forgets downloads that nobody will go on with; null for nobody.</summary>
     public ArtifactCache? Artifacts { get; init; }
 
     /// <summary>Where the last good listing is kept for a start without the store; null for nowhere.</summary>
@@ -53,7 +56,12 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
             Artifacts?.KeepPartials(Store.Location, _last.Objects);
         }
 
-        RepositoryListing listing = await ReadAsync(_last.Objects, trusted, mayAsk: true, cancellationToken);
+        if (WasUnchanged && trusted is null && _read is { HasUnreadTexts: false } read && !read.Models.Values.Any(model => model.Versions.Any(version => version.IsSettling)))
+        {
+            return read;
+        }
+
+        RepositoryListing listing = _read = await ReadAsync(_last.Objects, trusted, mayAsk: true, cancellationToken);
         Journal?.Save(Store.Location, new JournaledListing(_last.Objects, _texts, _sightings.Settled.ToDictionary()));
         return listing;
     }
@@ -87,6 +95,11 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
 
         // A key that ends in a slash is what a bucket's console makes for a folder.
         IEnumerable<StoredObject> files = objects.Where(item => item.Key.Contains('/') && !item.Key.EndsWith('/'));
+        if (mayAsk)
+        {
+            await PrefetchTextsAsync(files, reading.Prefetched, cancellationToken);
+        }
+
         foreach (IGrouping<string, StoredObject> model in files.GroupBy(item => item.Key[..item.Key.IndexOf('/')]))
         {
             string name = NamePrefix + model.Key;
@@ -252,7 +265,7 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
 
         try
         {
-            byte[] content = await FetchTextAsync(file, reading.Cancellation);
+            byte[] content = reading.Prefetched.TryGetValue(file.Key, out byte[]? prefetched) ? prefetched : await FetchTextAsync(file, reading.Cancellation);
             _texts[file.Key] = new JournaledText(file.Tag, content);
             return new Text(content, null);
         }
@@ -263,16 +276,53 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
         }
     }
 
+    // Checked where the store has a checksum: a wrong letter would be believed for as long as the object stays the same.
     private async Task<byte[]> FetchTextAsync(StoredObject file, CancellationToken cancellationToken)
     {
-        if (Artifacts is not null)
+        ObjectChecksum? expected = file.Checksum
+            ?? (await Store.FindAsync(file.Key, cancellationToken) is { } found && (file.Tag.Length == 0 || found.Tag == file.Tag) ? found.Checksum : throw new ObjectChangedException(file.Key));
+        using var content = new MemoryStream((int)file.Size);
+        await Store.CopyToAsync(file, content, cancellationToken);
+        byte[] bytes = content.ToArray();
+        if (expected is { } checksum)
         {
-            return await Artifacts.ReadAsync(Store, file, cancellationToken);
+            using var calculator = new ChecksumCalculator(checksum.Algorithm);
+            calculator.Append(bytes);
+            if (calculator.GetChecksumAndReset() != checksum)
+            {
+                throw new IOException("it arrived damaged.");
+            }
         }
 
-        using var content = new MemoryStream();
-        await Store.CopyToAsync(file, content, cancellationToken);
-        return content.ToArray();
+        return bytes;
+    }
+
+    /// <summary>
+    /// Reads the texts that are new, several at a time: one after the other, a thousand models in a bucket would take minutes. A folder is read
+    /// as it comes; there it costs next to nothing. What cannot be read now is tried once more when its model is read, and reported then.
+    /// </summary>
+    private async Task PrefetchTextsAsync(IEnumerable<StoredObject> files, ConcurrentDictionary<string, byte[]> prefetched, CancellationToken cancellationToken)
+    {
+        if (Store is FileObjectStore)
+        {
+            return;
+        }
+
+        IEnumerable<StoredObject> texts = files.Where(file =>
+            (file.Key.EndsWith("/" + ConfigFileName, StringComparison.Ordinal) && file.Key.Count(c => c == '/') == 1 && file.Size <= LargestConfig
+            || file.Key.EndsWith("/" + VersionManifest.FileName, StringComparison.Ordinal) && file.Key.Count(c => c == '/') == 2 && file.Size <= VersionManifest.LargestSize)
+            && _texts.GetValueOrDefault(file.Key)?.Tag != file.Tag);
+        await Parallel.ForEachAsync(texts, new ParallelOptions { MaxDegreeOfParallelism = TextsAtATime, CancellationToken = cancellationToken }, async (file, token) =>
+        {
+            try
+            {
+                prefetched[file.Key] = await FetchTextAsync(file, token);
+            }
+            catch (IOException)
+            {
+                // Its model will say so.
+            }
+        });
     }
 
     private static string Part(string key, int start)
@@ -300,6 +350,9 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
     private sealed record Reading(bool MayAsk, List<string> Problems, HashSet<string> Seen, CancellationToken Cancellation)
     {
         public bool HasUnreadTexts { get; set; }
+
+        // By key, of the objects as listed for this reading; what has not settled is not believed for being here.
+        public ConcurrentDictionary<string, byte[]> Prefetched { get; } = new(StringComparer.Ordinal);
     }
 
     // Neither: there is no such file.

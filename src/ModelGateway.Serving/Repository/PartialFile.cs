@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 
@@ -17,6 +18,7 @@ namespace ModelGateway.Serving.Repository;
 /// </remarks>
 internal sealed class PartialFile : IDisposable
 {
+    private const int BufferSize = 1 << 18;
     private const string PartSuffix = ".part";
     private const string PiecesSuffix = ".pieces";
     private const int DiskFullUnix = 28;
@@ -26,7 +28,9 @@ internal sealed class PartialFile : IDisposable
     private readonly long _pieceBytes;
     private readonly Func<long, bool> _makeRoom;
     private readonly SafeFileHandle _file;
-    private readonly StreamWriter _pieces;
+
+    // Null where the disk does not take it: then the download cannot be gone on with later, and is no worse for it.
+    private StreamWriter? _pieces;
     private readonly bool[] _done;
 
     private PartialFile(string stem, SafeFileHandle file, long size, long pieceBytes, int pieceCount, Func<long, bool> makeRoom)
@@ -38,8 +42,7 @@ internal sealed class PartialFile : IDisposable
         _makeRoom = makeRoom;
         _done = new bool[pieceCount];
         List<string> lines = ReadPieces();
-        _pieces = new StreamWriter(stem + PiecesSuffix, append: false) { AutoFlush = true };
-        _pieces.WriteLine(pieceBytes.ToString(CultureInfo.InvariantCulture));
+        Note(pieceBytes.ToString(CultureInfo.InvariantCulture), () => new StreamWriter(stem + PiecesSuffix, append: false) { AutoFlush = true });
         foreach (string line in lines)
         {
             Believe(line);
@@ -162,16 +165,19 @@ internal sealed class PartialFile : IDisposable
         lock (_done)
         {
             _done[piece] = true;
-            _pieces.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{piece} {checksum:x8}"));
+            Note(string.Create(CultureInfo.InvariantCulture, $"{piece} {checksum:x8}"));
         }
     }
 
     /// <summary>Ends the download; the file of the returned name is the caller's.</summary>
     public string Finish()
     {
+        // Renamed while it is still locked: another process that finds it under the old name would go on writing to it.
+        string finished = $"{_stem}-{Guid.NewGuid():n}.done";
+        File.Move(_stem + PartSuffix, finished);
         Dispose();
         File.Delete(_stem + PiecesSuffix);
-        return _stem + PartSuffix;
+        return finished;
     }
 
     /// <summary>Ends the download and removes what there is of it.</summary>
@@ -185,8 +191,35 @@ internal sealed class PartialFile : IDisposable
     /// <summary>Leaves what there is to be gone on with.</summary>
     public void Dispose()
     {
-        _pieces.Dispose();
+        EndNotes();
         _file.Dispose();
+    }
+
+    private void Note(string line, Func<StreamWriter>? begin = null)
+    {
+        try
+        {
+            _pieces = begin is null ? _pieces : begin();
+            _pieces?.WriteLine(line);
+        }
+        catch (IOException)
+        {
+            EndNotes();
+        }
+    }
+
+    private void EndNotes()
+    {
+        StreamWriter? pieces = _pieces;
+        _pieces = null;
+        try
+        {
+            pieces?.Dispose();
+        }
+        catch (IOException)
+        {
+            // What could not be written before cannot be written now.
+        }
     }
 
     private static SafeFileHandle OpenHandle(string path, long size, Func<long, bool> makeRoom)
@@ -217,6 +250,35 @@ internal sealed class PartialFile : IDisposable
         return lines.Length > 0 && lines[0] == _pieceBytes.ToString(CultureInfo.InvariantCulture) ? [.. lines.Skip(1)] : [];
     }
 
+    // Null where the file is shorter. A piece may be a whole file, so it is read a little at a time.
+    private uint? ChecksumOf(int piece)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
+        try
+        {
+            var checksum = new PieceChecksum();
+            long offset = OffsetOf(piece);
+            for (long left = LengthOf(piece); left > 0;)
+            {
+                Span<byte> part = buffer.AsSpan(0, (int)Math.Min(left, buffer.Length));
+                if (!TryRead(offset, part))
+                {
+                    return null;
+                }
+
+                checksum.Append(part);
+                offset += part.Length;
+                left -= part.Length;
+            }
+
+            return checksum.Value;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
     private void Believe(string line)
     {
         string[] parts = line.Split(' ');
@@ -227,15 +289,9 @@ internal sealed class PartialFile : IDisposable
             return;
         }
 
-        byte[] bytes = new byte[LengthOf(piece)];
-        var checksum = new PieceChecksum();
-        if (TryRead(OffsetOf(piece), bytes))
+        if (ChecksumOf(piece) == noted)
         {
-            checksum.Append(bytes);
-            if (checksum.Value == noted)
-            {
-                Complete(piece, noted);
-            }
+            Complete(piece, noted);
         }
     }
 }

@@ -25,10 +25,10 @@ public sealed class IdleWatchTests
 
         await PassAsync(watch, TimeSpan.FromHours(1), waiting: true);
 
-        // Of each file that was loaded the store was asked once what its checksum is. Then 120 intervals of 30 seconds, each with one request, whatever the number of models.
+        // Of each file that was read the store was asked once what its checksum is. Then 120 intervals of 30 seconds, each with one request, whatever the number of models.
         Assert.Equal((122, 121, copies), (store.Lists, store.Unchanged, store.Copies));
-        Assert.Equal($"get success {copies}, head success 200, head unchanged 1, list success 1", before);
-        Assert.Equal($"get success {copies}, head success 200, head unchanged 121, list success 1", await watch.RequestsAsync(store));
+        Assert.Equal($"get success {copies}, head success 400, head unchanged 1, list success 1", before);
+        Assert.Equal($"get success {copies}, head success 400, head unchanged 121, list success 1", await watch.RequestsAsync(store));
         Assert.Equal(121, await watch.MetricAsync("repository_scans_total{repository=\"s3://models\",outcome=\"unchanged\"}"));
         await watch.Watcher.StopAsync(CancellationToken.None);
     }
@@ -44,7 +44,7 @@ public sealed class IdleWatchTests
         await watch.SettleAsync();
 
         Assert.Equal(121, store.Lists);
-        Assert.Equal($"get success {store.Copies}, head success 20, list success 121", await watch.RequestsAsync(store));
+        Assert.Equal($"get success {store.Copies}, head success 40, list success 121", await watch.RequestsAsync(store));
         await watch.Watcher.StopAsync(CancellationToken.None);
     }
 
@@ -188,11 +188,12 @@ public sealed class IdleWatchTests
         using var watch = new WatchHarness(store);
         await watch.Watcher.StartAsync(CancellationToken.None);
         await watch.Time.NextPauseAsync();
+        watch.Time.Advance(TimeSpan.FromSeconds(1));
 
         watch.Watcher.Repositories[0].Wake();
         await watch.Time.NextPauseAsync();
 
-        // Without any time passing; and once.
+        // Without any more time passing; and once.
         Assert.Equal(2, store.Lists);
         await watch.Watcher.StopAsync(CancellationToken.None);
     }
@@ -208,6 +209,7 @@ public sealed class IdleWatchTests
         Assert.Equal(60, (await watch.Time.NextPauseAsync()).TotalSeconds);
 
         store.Failure = null;
+        watch.Time.Advance(TimeSpan.FromSeconds(1));
         watch.Watcher.Repositories[0].Wake();
 
         Assert.Equal(WatchHarness.Interval, await watch.Time.NextPauseAsync());
@@ -232,8 +234,11 @@ public sealed class IdleWatchTests
         };
         await watch.Watcher.StartAsync(CancellationToken.None);
 
-        // The pause after the first look is over before it began.
+        // The pause after the first look is over before it began, but for the shortest that lies between two looks.
         await watch.Time.NextPauseAsync();
+        Assert.Equal(TimeSpan.FromMilliseconds(500), await watch.Time.NextPauseAsync());
+        Assert.Equal(1, store.Lists);
+        watch.Time.Advance(TimeSpan.FromMilliseconds(500));
         await watch.Time.NextPauseAsync();
 
         Assert.Equal(2, store.Lists);

@@ -390,19 +390,6 @@ public sealed class ArtifactDownloadTests : IDisposable
         Assert.Contains("modelgateway_model_fetch_seconds_count 2\n", text, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task ReadAsync_SmallObject_IsReadOnceAndKept()
-    {
-        File.WriteAllText(Path.Combine(_folder.Root, "model.yaml"), "instances: 2");
-        StoredObject source = Assert.Single((await _store.ListAsync(null, CancellationToken.None))!.Objects);
-        ArtifactCache cache = Cache();
-
-        Assert.Equal("instances: 2"u8.ToArray(), await cache.ReadAsync(_store, source, CancellationToken.None));
-        Assert.Equal("instances: 2"u8.ToArray(), await cache.ReadAsync(_store, source, CancellationToken.None));
-
-        Assert.Equal(1, _store.Copies);
-    }
-
     private static byte[] Content(int size, int seed = 1)
     {
         byte[] content = new byte[size];

@@ -7,6 +7,8 @@ public sealed class BreakingObjectStore(IObjectStore inner) : IObjectStore
 {
     private int _copies;
     private int _underWay;
+    private int _finding;
+    private int _mostFinds;
     private int _mostUnderWay;
     private long _bytes;
 
@@ -19,7 +21,10 @@ public sealed class BreakingObjectStore(IObjectStore inner) : IObjectStore
     /// <summary>Which byte of a copy is damaged; the first, unless the test says another.</summary>
     public int DamagedByte { get; set; }
 
-    /// <summary>Runs within every copy, before its bytes.</summary>
+    /// <summary>The most look-ups of single objects that were under way at a time.</summary>
+    public int MostFinds => Volatile.Read(ref _mostFinds);
+
+    /// <summary>Runs within every copy, before its bytes, and within every look-up of a single object.</summary>
     public Func<Task> OnCopy { get; set; } = static () => Task.CompletedTask;
 
     /// <summary>What <see cref="FindAsync"/> adds to an object.</summary>
@@ -44,18 +49,25 @@ public sealed class BreakingObjectStore(IObjectStore inner) : IObjectStore
     public Task<ObjectListing?> ListAsync(string? unlessMarker, CancellationToken cancellationToken) => inner.ListAsync(unlessMarker, cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<StoredObject?> FindAsync(string key, CancellationToken cancellationToken) =>
-        await inner.FindAsync(key, cancellationToken) is { } found ? found with { Checksum = Checksum } : null;
+    public async Task<StoredObject?> FindAsync(string key, CancellationToken cancellationToken)
+    {
+        Enter(ref _finding, ref _mostFinds);
+        try
+        {
+            await OnCopy();
+            return await inner.FindAsync(key, cancellationToken) is { } found ? found with { Checksum = Checksum } : null;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _finding);
+        }
+    }
 
     /// <inheritdoc/>
     public async Task CopyRangeAsync(StoredObject source, long offset, long count, Stream destination, CancellationToken cancellationToken)
     {
         int copy = Interlocked.Increment(ref _copies);
-        int underWay = Interlocked.Increment(ref _underWay);
-        for (int most = MostUnderWay; underWay > most && Interlocked.CompareExchange(ref _mostUnderWay, underWay, most) != most; most = MostUnderWay)
-        {
-        }
-
+        Enter(ref _underWay, ref _mostUnderWay);
         try
         {
             await OnCopy();
@@ -78,6 +90,14 @@ public sealed class BreakingObjectStore(IObjectStore inner) : IObjectStore
         finally
         {
             Interlocked.Decrement(ref _underWay);
+        }
+    }
+
+    private static void Enter(ref int count, ref int most)
+    {
+        int now = Interlocked.Increment(ref count);
+        for (int seen = Volatile.Read(ref most); now > seen && Interlocked.CompareExchange(ref most, now, seen) != seen; seen = Volatile.Read(ref most))
+        {
         }
     }
 }
