@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Repository;
 
 namespace ModelGateway.Storage.MLflow;
@@ -11,19 +12,23 @@ namespace ModelGateway.Storage.MLflow;
 /// <code>
 /// mlflow-artifacts:/1/abc/artifacts/model     the tracking server's proxy
 /// runs:/abc/model   models:/m-abc             asked of the tracking server, which answers with one of the others
-/// s3://  gs://  https://  azblob://           the store of that scheme, as the settings for all repositories say
+/// s3://  gs://  azblob://                     the store of that scheme, as the settings for all repositories say
+/// file:///mnt/mlruns/...   /mnt/mlruns/...    the folder, where a root of the settings names it or one above
 /// wasbs://container@account.blob.core.windows.net/path   azblob://account/container/path (abfss likewise)
 /// </code>
 /// </remarks>
 /// <param name="client">The tracking server.</param>
 /// <param name="openOther">Opens other stores, see <see cref="StoreContext.OpenOther"/>.</param>
+/// <param name="traffic">Counts what is read of folders.</param>
 /// <param name="roots">The only places outside of the tracking server, or empty for any safe one.</param>
-internal sealed class ArtifactResolver(MLflowClient client, Func<Uri, IObjectStore> openOther, IReadOnlyList<Uri> roots)
+internal sealed class ArtifactResolver(MLflowClient client, Func<Uri, IObjectStore> openOther, StoreTraffic traffic, IReadOnlyList<Uri> roots)
 {
     private const int MostSteps = 4;
     private const string OnDisk =
         "its files are on a disk; start the tracking server with --serve-artifacts, or name the folder, if it is mounted here, in Gateway:MLflow:ArtifactRoots";
-    private static readonly string[] SafeSchemes = ["s3", "gs", "azblob", "https"];
+    private const string OnTheWeb =
+        "its files are on a web server, which is not read, since it cannot be listed; start the tracking server with --serve-artifacts, or keep them in s3, gs or azblob";
+    private static readonly string[] SafeSchemes = ["s3", "gs", "azblob"];
     private static readonly string[] AzureSuffixes = [".blob.core.windows.net", ".dfs.core.windows.net"];
 
     /// <summary>The folder with a version's files.</summary>
@@ -101,12 +106,17 @@ internal sealed class ArtifactResolver(MLflowClient client, Func<Uri, IObjectSto
         if (scheme.Length == 0)
         {
             // A relative path is one of the server's.
-            location = location.StartsWith('/') ? "file://" + location : throw new ModelNotServableException(OnDisk);
+            location = location.StartsWith('/') ? "file://" + string.Join('/', location.Split('/').Select(Uri.EscapeDataString)) : throw new ModelNotServableException(OnDisk);
         }
 
         if (!Uri.TryCreate(location, UriKind.Absolute, out Uri? uri) || uri.UserInfo.Contains(':') || location.Split('/').Contains(".."))
         {
             throw new ModelNotServableException("its source is not a URI");
+        }
+
+        if (IsWeb(uri))
+        {
+            throw new ModelNotServableException(OnTheWeb);
         }
 
         uri = FromAzure(uri);
@@ -120,13 +130,26 @@ internal sealed class ArtifactResolver(MLflowClient client, Func<Uri, IObjectSto
 
         try
         {
-            return new StoreArtifacts(openOther(uri));
+            return new StoreArtifacts(uri.IsFile ? OpenFolder(uri) : openOther(uri));
         }
-        catch (Exception exception)
+        catch (Exception exception) when (exception is not ModelNotServableException)
         {
             // A fault of the settings: to try at every interval would not mend it.
             throw new ModelNotServableException($"the store with its files cannot be opened: {exception.Message}");
         }
+    }
+
+    /// <summary>Web servers list no folders, and what a version needs beside its model only its folder tells.</summary>
+    public static bool IsWeb(Uri uri) => uri.Scheme is "http" or "https";
+
+    // The host opens no folder that a registry names. Here the operator named it: compared once more as the file system will read it,
+    // because %2F and %2E are but letters in a URI.
+    private FileObjectStore OpenFolder(Uri uri)
+    {
+        string path = Path.GetFullPath(uri.LocalPath);
+        return uri.Host.Length == 0 && roots.Any(root => root.IsFile && root.Host.Length == 0 && IsBelow(path, Path.GetFullPath(root.LocalPath)))
+            ? new FileObjectStore(path, traffic)
+            : throw new ModelNotServableException(OnDisk);
     }
 
     private static Uri FromAzure(Uri uri)
@@ -144,7 +167,9 @@ internal sealed class ArtifactResolver(MLflowClient client, Func<Uri, IObjectSto
 
     private static bool IsBelow(Uri uri, Uri root) =>
         uri.Scheme == root.Scheme && uri.Authority.Equals(root.Authority, StringComparison.OrdinalIgnoreCase)
-        && (uri.AbsolutePath.TrimEnd('/') + "/").StartsWith(root.AbsolutePath.TrimEnd('/') + "/", StringComparison.Ordinal);
+        && IsBelow(uri.AbsolutePath, root.AbsolutePath);
+
+    private static bool IsBelow(string path, string root) => (path.TrimEnd('/') + "/").StartsWith(root.TrimEnd('/') + "/", StringComparison.Ordinal);
 
     // "" for a path; a letter alone is a drive of Windows.
     private static string SchemeOf(string location)

@@ -83,7 +83,7 @@ public sealed class MLflowObjectStoreProvider(Func<string, string?>? environment
             $"{location.Scheme}://{location.Authority}{path}{location.Query}",
             client,
             VersionSelection.Parse(location.Query, options, []),
-            new ArtifactResolver(client, context.OpenOther, ReadRoots(options, [])),
+            new ArtifactResolver(client, context.OpenOther, context.Traffic, ReadRoots(options, [])),
             context.Loggers.CreateLogger<MLflowObjectStore>());
     }
 
@@ -94,13 +94,17 @@ public sealed class MLflowObjectStoreProvider(Func<string, string?>? environment
         var roots = new List<Uri>();
         foreach (string root in (options.ArtifactRoots ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
         {
-            if (root.Contains(':') && Uri.TryCreate(root, UriKind.Absolute, out Uri? uri))
+            if (!(root.Contains(':') && Uri.TryCreate(root, UriKind.Absolute, out Uri? uri)))
             {
-                roots.Add(uri);
+                faults.Add($"Gateway:MLflow:ArtifactRoots: '{root}' is not a URI such as s3://bucket/prefix or file:///mnt/mlruns.");
+            }
+            else if (ArtifactResolver.IsWeb(uri))
+            {
+                faults.Add($"Gateway:MLflow:ArtifactRoots names a web server, '{uri.Scheme}://{uri.Host}': artifacts are not read from there, since it cannot be listed.");
             }
             else
             {
-                faults.Add($"Gateway:MLflow:ArtifactRoots: '{root}' is not a URI such as s3://bucket/prefix or file:///mnt/mlruns.");
+                roots.Add(uri);
             }
         }
 

@@ -3,6 +3,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 using ModelGateway.Repositories;
 using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Repository;
+using ModelGateway.Storage.MLflow;
+using ModelGateway.TestKit.Hosting;
 using ModelGateway.TestKit.Repository;
 using Prometheus;
 using Xunit;
@@ -75,6 +77,32 @@ public sealed class StoreCatalogTests
         openOther(new Uri("https://elsewhere/index.json"));
 
         Assert.Null(_provider.Opened[^1].Context.Settings["BearerToken"]);
+    }
+
+    [Fact]
+    public async Task Open_RegistryWithArtifactsOnAMountedDisk_ReadsOnlyTheFolderThatTheSettingsName()
+    {
+        using var mounted = new RepositoryFolder();
+        foreach (string folder in new[] { "mlruns/model", "other/model" })
+        {
+            Directory.CreateDirectory(Path.Combine(mounted.Root, folder));
+            await File.WriteAllBytesAsync(Path.Combine(mounted.Root, folder, "MLmodel"), MlflowServer.MLmodel().Content);
+            await File.WriteAllBytesAsync(Path.Combine(mounted.Root, folder, "model.onnx"), [1, 2, 3]);
+        }
+
+        await using MlflowServer server = await MlflowServer.StartAsync();
+        server.AddVersion("iris", $"{mounted.Root}/mlruns/model");
+        server.AddVersion("wine", $"file://{mounted.Root}/other/model");
+        var catalog = new StoreCatalog([new MLflowObjectStoreProvider(static _ => null)]);
+        IConfiguration gateway = Gateway(("MLflow:ArtifactRoots", $"file://{mounted.Root}/mlruns"));
+
+        IObjectStore store = catalog.Open(server.Repository, "/", gateway.GetSection, gateway.GetSection, Context());
+
+        ObjectListing listing = (await store.ListAsync(null, CancellationToken.None))!;
+        Assert.Equal(["iris/1/model.onnx", "iris/model.yaml"], listing.Objects.Select(listed => listed.Key).Order(StringComparer.Ordinal));
+        using var copy = new MemoryStream();
+        await store.CopyRangeAsync(listing.Objects.Single(listed => listed.Key == "iris/1/model.onnx"), 0, 3, copy, CancellationToken.None);
+        Assert.Equal([1, 2, 3], copy.ToArray());
     }
 
     [Theory]
