@@ -1,3 +1,4 @@
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using ModelGateway.Serving.Repository;
@@ -53,6 +54,25 @@ public sealed class FaultTests : IAsyncLifetime
         File.Delete(file);
         IOException gone = await Assert.ThrowsAnyAsync<IOException>(() => store.KeysAsync());
         Assert.DoesNotContain("second", gone.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ListAsync_PrivateAuthority_IsBelievedOnlyWhereItIsConfigured()
+    {
+        using X509Certificate2 authority = PrivateAuthority.Create();
+        using X509Certificate2 certificate = PrivateAuthority.Certify(authority);
+        await using MlflowServer server = await MlflowServer.StartAsync(certificate);
+        server.AddVersion("iris", Model, ("model.onnx", [1, 2, 3]));
+        string file = Path.GetTempFileName();
+        await File.WriteAllTextAsync(file, authority.ExportCertificatePem());
+        var provider = new MLflowObjectStoreProvider(static _ => null);
+        using var trusting = (IDisposable)new StoreHarness(("CertificateAuthorityFile", file)).Open(provider, server.Repository);
+        using var other = (IDisposable)new StoreHarness().Open(provider, server.Repository);
+        File.Delete(file);
+
+        Assert.Equal([1, 2, 3], await ((IObjectStore)trusting).ReadAsync("iris/1/model.onnx"));
+        IOException refused = await Assert.ThrowsAnyAsync<IOException>(() => ((IObjectStore)other).KeysAsync());
+        Assert.Contains("certificate", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
