@@ -39,18 +39,27 @@ internal sealed class MLflowClient(HttpClient http, Uri server, MLflowCredential
             : "describe";
     }
 
-    /// <summary>All registered models that pass the filter, and a text that stays the same while the answers do.</summary>
-    public async Task<(IReadOnlyList<RegisteredModel> Models, string Marker)> SearchAsync(string? filter, CancellationToken cancellationToken)
+    /// <summary>All registered models that pass the filter.</summary>
+    public async Task<RegistrySearch> SearchAsync(string? filter, CancellationToken cancellationToken)
     {
         var models = new List<RegisteredModel>();
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         string? page = null;
-        for (int pages = 0; pages < MostPages; pages++)
+        int pages = 0;
+        while (pages < MostPages)
         {
             string query = $"registered-models/search?max_results={PageSize}{Query("filter", filter)}{Query("page_token", page)}";
             byte[] answer = await GetAsync(Api + query, cancellationToken);
             hash.AppendData(SHA256.HashData(answer));
+            pages++;
             SearchAnswer read = Read(answer, MLflowJson.Default.SearchAnswer);
+
+            // An empty registry answers {}; so nothing may be taken for it that says something else.
+            if (!read.IsSearch && read.Others is { Count: > 0 })
+            {
+                throw new IOException($"{server} does not answer as an MLflow tracking server: the search has neither registered_models nor next_page_token.");
+            }
+
             models.AddRange(read.RegisteredModels);
             if (string.IsNullOrEmpty(read.NextPageToken) || read.NextPageToken == page)
             {
@@ -60,7 +69,7 @@ internal sealed class MLflowClient(HttpClient http, Uri server, MLflowCredential
             page = read.NextPageToken;
         }
 
-        return (models, Convert.ToHexStringLower(hash.GetHashAndReset()));
+        return new RegistrySearch(models, Convert.ToHexStringLower(hash.GetHashAndReset()), pages);
     }
 
     /// <summary>One version, or null where it is not there.</summary>

@@ -1,5 +1,6 @@
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using ModelGateway.Serving.Repository;
 using ModelGateway.TestKit.Hosting;
@@ -96,6 +97,7 @@ public sealed class FaultTests : IAsyncLifetime
     [InlineData(200, "<html>log in</html>", "does not answer as an MLflow tracking server")]
     [InlineData(200, "null", "does not answer as an MLflow tracking server")]
     [InlineData(200, "[]", "does not answer as an MLflow tracking server")]
+    [InlineData(200, "{\"status\":\"ok\"}", "the search has neither registered_models nor next_page_token")]
     [InlineData(200, "{\"registered_models\":[{\"name\":null}]}", "does not answer as an MLflow tracking server")]
     [InlineData(200, "{\"registered_models\":[{\"name\":\"a\",\"creation_timestamp\":{}}]}", "does not answer as an MLflow tracking server")]
     public async Task ListAsync_RegistryFails_IsAnIOExceptionThatSaysHow(int status, string body, string message)
@@ -109,6 +111,69 @@ public sealed class FaultTests : IAsyncLifetime
         };
 
         Assert.Contains(message, (await Assert.ThrowsAnyAsync<IOException>(() => _registry.Open().KeysAsync())).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ListAsync_EmptyForAMoment_TakesNothingAway()
+    {
+        IObjectStore store = _registry.Open();
+        ObjectListing before = (await store.ListAsync(null, CancellationToken.None))!;
+        int answers = 0;
+        Server.Intercept = http => AnswerSearchAsync(http, answers++ == 0 ? "{}" : null);
+
+        Assert.Null(await store.ListAsync(before.Marker, CancellationToken.None));
+        Assert.Equal(2, answers);
+
+        // The same of a process that has only just begun.
+        answers = 0;
+        Assert.Equal(before.Objects.Count, (await _registry.Open().ListAsync(before.Marker, CancellationToken.None))!.Objects.Count);
+    }
+
+    [Fact]
+    public async Task ListAsync_EmptyTwice_IsEmptyAndAskedOnceFromThen()
+    {
+        IObjectStore store = _registry.Open();
+        string? marker = (await store.ListAsync(null, CancellationToken.None))!.Marker;
+        int answers = 0;
+        Server.Intercept = http =>
+        {
+            answers++;
+            return AnswerSearchAsync(http, "{}");
+        };
+
+        ObjectListing empty = (await store.ListAsync(marker, CancellationToken.None))!;
+        Assert.Empty(empty.Objects);
+        Assert.Equal(2, answers);
+        Assert.Null(await store.ListAsync(empty.Marker, CancellationToken.None));
+        Assert.Equal(3, answers);
+    }
+
+    [Theory]
+    [InlineData("wine,iris")]
+    [InlineData("iris,wine")]
+    public async Task ListAsync_ModelSlipsBetweenPages_IsAskedForOnceMore(string pages)
+    {
+        IObjectStore store = _registry.Open();
+        string[] before = await store.KeysAsync();
+        using var http = new HttpClient();
+        using JsonDocument all = JsonDocument.Parse(await http.GetStringAsync($"{Server.Address}/api/2.0/mlflow/registered-models/search"));
+        string[] models = [.. all.RootElement.GetProperty("registered_models").EnumerateArray().Select(model => model.GetRawText())];
+        string found = models.Single(model => model.Contains($"\"name\":\"{pages.Split(',')[0]}\"", StringComparison.Ordinal));
+        string other = models.Single(model => model != found);
+
+        // Two searches of two pages: each shows another of the models alone.
+        string[] answers = [Page(found, "a"), "{}", Page(other, "a"), "{}"];
+        int answered = 0;
+        Server.Intercept = request => AnswerSearchAsync(request, answered < answers.Length ? answers[answered++] : null);
+
+        Assert.Equal(before, await store.KeysAsync());
+        Assert.Equal(answers.Length, answered);
+        Assert.Equal(before, await store.KeysAsync());
+
+        // What is really gone goes: both searches say so.
+        answers = [Page(found, "a"), "{}", Page(found, "a"), "{}"];
+        answered = 0;
+        Assert.All(await store.KeysAsync(), key => Assert.StartsWith(pages.Split(',')[0], key, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -221,6 +286,19 @@ public sealed class FaultTests : IAsyncLifetime
         MLmodel read = MLmodel.Parse($"signature:\n  inputs: '{inputs}'\n");
 
         Assert.Equal(columns, read.ReadColumns() is { } names ? string.Join('|', names) : null);
+    }
+
+    private static string Page(string model, string next) => $"{{\"registered_models\":[{model}],\"next_page_token\":\"{next}\"}}";
+
+    // Null: the server's own answer.
+    private static async Task<bool> AnswerSearchAsync(HttpContext http, string? answer)
+    {
+        if (answer is not null)
+        {
+            await http.Response.WriteAsync(answer);
+        }
+
+        return answer is not null;
     }
 
     private static async Task<bool> AnswerAsync(HttpContext http, int status, Func<HttpRequest, bool> isMeant)
