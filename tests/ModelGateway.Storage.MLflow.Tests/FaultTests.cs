@@ -259,6 +259,20 @@ public sealed class FaultTests : IAsyncLifetime
         Assert.Equal("# not a comment, {not: a map}, *not-an-alias", config.VersionMetadata[1]["tag.k"]);
     }
 
+    [Theory]
+    [InlineData("https://s3cret@host/a/model", "https://host/a/model")]
+    [InlineData("https://user:s3cret@host/a@b/model?sig=s3cret", "https://host/a@b/model")]
+    [InlineData("s3://user:s3:cr@et@bucket", "s3://bucket")]
+    [InlineData("https://user:s3/cret@host/model", "https://...")]
+    [InlineData("https://user:s3?cret@host/model", "https://...")]
+    [InlineData("https://[::1]:8080/model", "https://[::1]:8080/model")]
+    [InlineData("s3://bucket/a:b@c", "s3://bucket/a:b@c")]
+    [InlineData("wasbs://container@account.blob.core.windows.net/a", "wasbs://container@account.blob.core.windows.net/a")]
+    [InlineData("ABFSS://container@account.dfs.core.windows.net/a", "ABFSS://container@account.dfs.core.windows.net/a")]
+    [InlineData("abfss://user:s3cret@account.dfs.core.windows.net/a", "abfss://account.dfs.core.windows.net/a")]
+    [InlineData("runs:/abc/model", "runs:/abc/model")]
+    public void WithoutSecrets_Source_HasNoUserInfo(string source, string shown) => Assert.Equal(shown, ConfigText.WithoutSecrets(source));
+
     [Fact]
     public void Parse_MLmodelNestedOrBroken_IsRefusedAtOnce()
     {
