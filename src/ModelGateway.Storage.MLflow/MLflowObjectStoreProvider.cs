@@ -25,6 +25,9 @@ public sealed class MLflowObjectStoreProvider(Func<string, string?>? environment
     public bool TakesIndex => false;
 
     /// <inheritdoc/>
+    public bool TakesQuery => true;
+
+    /// <inheritdoc/>
     public IReadOnlyList<string> FindFaults(Uri location, IConfiguration settings)
     {
         var faults = new List<string>();

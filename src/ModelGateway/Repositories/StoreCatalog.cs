@@ -38,12 +38,16 @@ internal sealed class StoreCatalog(IReadOnlyList<IObjectStoreProvider> providers
         return new FileObjectStore(Path.Combine(contentRoot, repository), context.Traffic);
     }
 
-    /// <summary>The location by which operators know a repository, without a query; for a setting without faults it is that of its store.</summary>
-    public static string LocationOf(string repository, string contentRoot) =>
+    /// <summary>
+    /// The location by which operators know a repository, with a query only where its provider takes one; for a setting without faults it is
+    /// that of its store.
+    /// </summary>
+    public string LocationOf(string repository, string contentRoot) =>
         SchemeOf(repository) is null ? LocationOf(Path.GetFullPath(Path.Combine(contentRoot, repository)))
         : !Uri.TryCreate(repository, UriKind.Absolute, out Uri? location) ? repository
         : location.IsFile ? LocationOf(location.LocalPath)
-        : location.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped).TrimEnd('/');
+        : location.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped).TrimEnd('/')
+            + (ProviderOf(location.Scheme)?.TakesQuery == true ? location.Query : "");
 
     private static string LocationOf(string path) => new Uri(Path.TrimEndingDirectorySeparator(path)).AbsoluteUri;
 

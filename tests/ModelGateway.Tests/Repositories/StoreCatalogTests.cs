@@ -16,7 +16,7 @@ public sealed class StoreCatalogTests
     private readonly FakeProvider _provider = new();
     private readonly StoreCatalog _catalog;
 
-    public StoreCatalogTests() => _catalog = new StoreCatalog([_provider, new FileObjectStoreProvider()]);
+    public StoreCatalogTests() => _catalog = new StoreCatalog([_provider, new FileObjectStoreProvider(), new MLflowObjectStoreProvider(static _ => null)]);
 
     [Fact]
     public void Open_OwnSettings_LieOverThoseForAllKeyByKey()
@@ -112,10 +112,13 @@ public sealed class StoreCatalogTests
     [InlineData("s3://bucket/a/b/", "s3://bucket/a/b")]
     [InlineData("s3://bucket", "s3://bucket")]
     [InlineData("https://host:8443/a/index.json?sig=secret", "https://host:8443/a/index.json")]
+    [InlineData("mlflow+https://host/base/?alias=champion", "mlflow+https://host/base?alias=champion")]
+    [InlineData("mlflow+http://host:5000?models=iris,a%20b", "mlflow+http://host:5000?models=iris,a%20b")]
+    [InlineData("mlflow+https://host", "mlflow+https://host")]
     public void LocationOf_Repository_IsThatOfItsStore(string repository, string location)
     {
-        Assert.Equal(location, StoreCatalog.LocationOf(repository, "/root"));
-        if (location.StartsWith("file:", StringComparison.Ordinal))
+        Assert.Equal(location, _catalog.LocationOf(repository, "/root"));
+        if (!location.StartsWith("s3:", StringComparison.Ordinal) && !location.StartsWith("https:", StringComparison.Ordinal))
         {
             Assert.Equal(location, _catalog.Open(repository, "/root", Gateway().GetSection, Gateway().GetSection, Context()).Location);
         }
