@@ -125,7 +125,7 @@ internal sealed class ArtifactResolver(MLflowClient client, Func<Uri, IObjectSto
             throw new ModelNotServableException(uri.IsFile
                 ? OnDisk
                 : roots.Count > 0 ? "its files are in no place that Gateway:MLflow:ArtifactRoots names"
-                : $"its files are in a store of the kind '{uri.Scheme}', which is not read unless Gateway:MLflow:ArtifactRoots names it");
+                : $"its files are in a store of the kind '{RegistryText.OneLine(uri.Scheme)}', which is not read unless Gateway:MLflow:ArtifactRoots names it");
         }
 
         try
@@ -135,7 +135,7 @@ internal sealed class ArtifactResolver(MLflowClient client, Func<Uri, IObjectSto
         catch (Exception exception) when (exception is not ModelNotServableException)
         {
             // A fault of the settings: to try at every interval would not mend it.
-            throw new ModelNotServableException($"the store with its files cannot be opened: {exception.Message}");
+            throw new ModelNotServableException($"the store with its files cannot be opened: {RegistryText.OneLine(exception.Message, 500)}");
         }
     }
 

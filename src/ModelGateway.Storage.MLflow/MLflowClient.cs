@@ -19,7 +19,6 @@ internal sealed class MLflowClient(HttpClient http, Uri server, MLflowCredential
     private const int PageSize = 1000;
     private const int MostPages = 1000;
     private const int LargestAnswer = 64 << 20;
-    private const int LongestMessage = 300;
     private const string Api = "api/2.0/mlflow/";
     private const string Artifacts = "api/2.0/mlflow-artifacts/artifacts";
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(30);
@@ -188,14 +187,12 @@ internal sealed class MLflowClient(HttpClient http, Uri server, MLflowCredential
         }
     }
 
-    // What the server says of a failure is shown, but not at any length, and on one line.
     private static string MessageOf(byte[] content)
     {
         try
         {
             ErrorAnswer? error = JsonSerializer.Deserialize(content, MLflowJson.Default.ErrorAnswer);
-            string text = $"{error?.ErrorCode} {error?.Message}".Trim();
-            text = string.Concat(text.Take(LongestMessage).Select(c => char.IsControl(c) ? ' ' : c));
+            string text = RegistryText.OneLine($"{error?.ErrorCode} {error?.Message}");
             return text.Length == 0 ? "." : $": {text}";
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)

@@ -165,7 +165,7 @@ internal sealed partial class MLflowObjectStore(
 
         if (!ModelName.IsValid(model.Name))
         {
-            string name = string.Concat(model.Name.Take(128).Select(c => char.IsControl(c) ? ' ' : c));
+            string name = RegistryText.OneLine(model.Name, 128);
             scan.Problems.Enqueue(string.Create(CultureInfo.InvariantCulture, $"The registered model '{name}' is passed over: a model's name must match {ModelName.Pattern}."));
             return false;
         }

@@ -259,6 +259,22 @@ public sealed class FaultTests : IAsyncLifetime
         Assert.Equal("# not a comment, {not: a map}, *not-an-alias", config.VersionMetadata[1]["tag.k"]);
     }
 
+    [Fact]
+    public async Task ListAsync_HostileTexts_AreOneShortLineInTheLog()
+    {
+        string hostile = "a\r\nwarn: forged\u001b[31m" + new string('x', 800);
+        Server.SetStatus("iris", 1, "FAILED", hostile);
+        Server.AddVersion("flavours", ("MLmodel", Encoding.UTF8.GetBytes($"flavors:\n  \"{hostile.Replace("\r\n", "\\r\\n", StringComparison.Ordinal).Replace("\u001b", "\\e", StringComparison.Ordinal)}\": {{}}\n")));
+        Server.AddVersion("source", hostile);
+
+        await _registry.Open().KeysAsync();
+
+        Assert.Equal(3, _registry.Logged.Count);
+        Assert.Contains(_registry.Logged, line => line.Contains("its status is FAILED: a  warn: forged [31mxx", StringComparison.Ordinal));
+        Assert.Contains(_registry.Logged, line => line.Contains("its flavours are a  warn: forged", StringComparison.Ordinal));
+        Assert.All(_registry.Logged, line => Assert.True(line.Length < 600 && !line.Any(char.IsControl), line));
+    }
+
     [Theory]
     [InlineData("https://s3cret@host/a/model", "https://host/a/model")]
     [InlineData("https://user:s3cret@host/a@b/model?sig=s3cret", "https://host/a@b/model")]

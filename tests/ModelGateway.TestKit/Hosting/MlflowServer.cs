@@ -151,7 +151,12 @@ public sealed class MlflowServer : IAsyncDisposable
     public void SetStage(string name, int version, string stage) => Change(name, model => model.Versions[version].Stage = stage);
 
     /// <summary>Changes a version's status.</summary>
-    public void SetStatus(string name, int version, string status) => Change(name, model => model.Versions[version].Status = status);
+    /// <param name="name">The model.</param>
+    /// <param name="version">Its version.</param>
+    /// <param name="status">READY, or another.</param>
+    /// <param name="message">Why.</param>
+    public void SetStatus(string name, int version, string status, string? message = null) =>
+        Change(name, model => (model.Versions[version].Status, model.Versions[version].StatusMessage) = (status, message));
 
     /// <summary>Tags a version.</summary>
     public void SetVersionTag(string name, int version, string key, string value) => Change(name, model => model.Versions[version].Tags[key] = value);
@@ -392,6 +397,8 @@ public sealed class MlflowServer : IAsyncDisposable
 
         public string Status { get; set; } = "READY";
 
+        public string? StatusMessage { get; set; }
+
         public string Stage { get; set; } = "None";
 
         public string? Description { get; set; }
@@ -410,7 +417,7 @@ public sealed class MlflowServer : IAsyncDisposable
                 ["source"] = Source,
                 ["status"] = Status,
             };
-            foreach ((string key, string? value) in new[] { ("description", Description), ("run_id", Run) })
+            foreach ((string key, string? value) in new[] { ("description", Description), ("run_id", Run), ("status_message", StatusMessage) })
             {
                 if (value is not null)
                 {
