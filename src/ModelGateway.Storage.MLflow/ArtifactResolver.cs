@@ -5,10 +5,11 @@ using ModelGateway.Serving.Repository;
 namespace ModelGateway.Storage.MLflow;
 
 /// <summary>
-/// From what a registry says of a version's files to where they are. A registry is not trusted with this machine's files, nor with the addresses
-/// of plain http that only it can reach: those are refused unless the settings name them.
+/// From what a registry says of a version's files to where they are. A registry is not trusted with this machine's files: those are
+/// refused unless the settings name them. Web servers, among them those that only this machine can reach, are never read.
 /// </summary>
 /// <remarks>
+/// Used for several versions at a time; <c>_gate</c> guards the stores that are open.
 /// <code>
 /// mlflow-artifacts:/1/abc/artifacts/model     the tracking server's proxy
 /// runs:/abc/model   models:/m-abc             asked of the tracking server, which answers with one of the others
@@ -24,12 +25,17 @@ namespace ModelGateway.Storage.MLflow;
 internal sealed class ArtifactResolver(MLflowClient client, Func<Uri, IObjectStore> openOther, StoreTraffic traffic, IReadOnlyList<Uri> roots)
 {
     private const int MostSteps = 4;
+
+    // A store holds connections and credentials, so whoever names the same place again, or tries again what failed, gets the same one.
+    private const int MostStores = 256;
     private const string OnDisk =
         "its files are on a disk; start the tracking server with --serve-artifacts, or name the folder, if it is mounted here, in Gateway:MLflow:ArtifactRoots";
     private const string OnTheWeb =
         "its files are on a web server, which is not read, since it cannot be listed; start the tracking server with --serve-artifacts, or keep them in s3, gs or azblob";
     private static readonly string[] SafeSchemes = ["s3", "gs", "azblob"];
     private static readonly string[] AzureSuffixes = [".blob.core.windows.net", ".dfs.core.windows.net"];
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, IObjectStore> _stores = new(StringComparer.Ordinal);
 
     /// <summary>The folder with a version's files.</summary>
     /// <exception cref="IOException">The tracking server cannot be asked now.</exception>
@@ -130,12 +136,34 @@ internal sealed class ArtifactResolver(MLflowClient client, Func<Uri, IObjectSto
 
         try
         {
-            return new StoreArtifacts(uri.IsFile ? OpenFolder(uri) : openOther(uri));
+            return new StoreArtifacts(FindOrOpen(uri));
         }
         catch (Exception exception) when (exception is not ModelNotServableException)
         {
             // A fault of the settings: to try at every interval would not mend it.
             throw new ModelNotServableException($"the store with its files cannot be opened: {RegistryText.OneLine(exception.Message, 500)}");
+        }
+    }
+
+    private IObjectStore FindOrOpen(Uri uri)
+    {
+        // Versions are read several at a time. To open a store asks nobody.
+        lock (_gate)
+        {
+            if (!_stores.TryGetValue(uri.AbsoluteUri, out IObjectStore? store))
+            {
+                store = uri.IsFile ? OpenFolder(uri) : openOther(uri);
+
+                // Versions keep what they were given: only the next ones open anew.
+                if (_stores.Count == MostStores)
+                {
+                    _stores.Clear();
+                }
+
+                _stores.Add(uri.AbsoluteUri, store);
+            }
+
+            return store;
         }
     }
 

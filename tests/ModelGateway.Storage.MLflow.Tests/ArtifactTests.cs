@@ -118,6 +118,27 @@ public sealed class ArtifactTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ListAsync_SamePlaceNamedTwiceOrTriedAgain_IsOpenedOnce()
+    {
+        using var folder = new RepositoryFolder();
+        int opened = 0;
+        _registry.Harness.OpenOther = _ =>
+        {
+            opened++;
+            return new FileObjectStore(Path.Combine(folder.Root, "model"));
+        };
+        Server.AddVersion("iris", "s3://bucket/model");
+        Server.AddVersion("wine", "s3://bucket/model");
+        IObjectStore store = _registry.Open();
+
+        Assert.Empty(await store.KeysAsync());
+        Fill(Path.Combine(folder.Root, "model"));
+
+        Assert.Contains("iris/1/model.onnx", await store.KeysAsync());
+        Assert.Equal(1, opened);
+    }
+
+    [Fact]
     public async Task ListAsync_RootsInTheSettings_AreTheOnlyPlaces()
     {
         using var folder = new RepositoryFolder();
