@@ -37,9 +37,9 @@ internal sealed class AzureBlobObjectStore(BlobAddress address, BlobConnection c
         string? continuation = null;
         do
         {
-            Page<BlobItem>? page = await AskAsync($"'{Location}' cannot be listed", token => ListPageAsync(container, options, continuation, token), cancellationToken);
-            objects.AddRange((page?.Values ?? []).Select(Listed).OfType<StoredObject>());
-            continuation = page?.ContinuationToken;
+            Page<BlobItem> page = await AskAsync($"'{Location}' cannot be listed", token => ListPageAsync(container, options, continuation, token), cancellationToken);
+            objects.AddRange(page.Values.Select(Listed).OfType<StoredObject>());
+            continuation = page.ContinuationToken;
         }
         while (!string.IsNullOrEmpty(continuation));
 
@@ -126,14 +126,15 @@ internal sealed class AzureBlobObjectStore(BlobAddress address, BlobConnection c
     private static ObjectChecksum? ChecksumOf(byte[]? md5) =>
         md5?.Length == ObjectChecksum.LengthOf(ChecksumAlgorithm.Md5) ? new ObjectChecksum(ChecksumAlgorithm.Md5, Convert.ToHexStringLower(md5)) : null;
 
-    private async Task<Page<BlobItem>?> ListPageAsync(BlobContainerClient container, GetBlobsOptions options, string? continuation, CancellationToken cancellationToken)
+    private async Task<Page<BlobItem>> ListPageAsync(BlobContainerClient container, GetBlobsOptions options, string? continuation, CancellationToken cancellationToken)
     {
         await foreach (Page<BlobItem> page in container.GetBlobsAsync(options, cancellationToken).AsPages(continuation, PageSize).WithCancellation(cancellationToken))
         {
             return page;
         }
 
-        return null;
+        // An empty container has a page without blobs.
+        throw new IOException("the answer is no listing.");
     }
 
     private StoredObject? Listed(BlobItem blob)

@@ -33,6 +33,9 @@ internal sealed class BlobFailures(BlobAddress address, BlobAuthentication authe
         IOException => new IOException($"{subject}: {RangeReader.Describe(exception)}", exception),
         XmlException or FormatException or InvalidOperationException or ArgumentException => new IOException(
             $"{subject}: what answers is not a blob service; check the account in the URI, and Gateway:AzureBlob:Endpoint.", exception),
+
+        // The SDK's reader of listings takes their parts for granted.
+        NullReferenceException => new IOException($"{subject}: the answer is no listing; check the account in the URI, and Gateway:AzureBlob:Endpoint.", exception),
         _ => null,
     };
 

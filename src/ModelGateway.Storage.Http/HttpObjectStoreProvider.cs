@@ -1,6 +1,3 @@
-using System.Net.Security;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Configuration;
 using ModelGateway.Serving.Repository;
 
@@ -35,7 +32,7 @@ public sealed class HttpObjectStoreProvider : IObjectStoreProvider
             faults.Add($"Credentials would go over plain http, where everybody on the way can read them; use https, or set {Prefix}{nameof(options.AllowInsecure)} to true.");
         }
 
-        if (options.CertificateAuthorityFile is { } file && ReadAuthorities(file, out string? fault) is null)
+        if (options.CertificateAuthorityFile is { } file && TrustedAuthorities.FindFault(file) is { } fault)
         {
             faults.Add($"{Prefix}{nameof(options.CertificateAuthorityFile)}: {fault}");
         }
@@ -52,8 +49,7 @@ public sealed class HttpObjectStoreProvider : IObjectStoreProvider
         SocketsHttpHandler connections = ObservedHandler.CreateConnections();
         if (options.CertificateAuthorityFile is { } file)
         {
-            X509Certificate2Collection authorities = ReadAuthorities(file, out string? fault) ?? throw new IOException(fault);
-            connections.SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = Trusting(authorities) };
+            connections.SslOptions = TrustedAuthorities.CreateSslOptions(file);
         }
 
         return new HttpObjectStore(location, new HttpCredentials(options), connections, context, patience);
@@ -81,28 +77,5 @@ public sealed class HttpObjectStoreProvider : IObjectStoreProvider
         {
             yield return "It has a '?' or a '#' in it, which the addresses of the objects could not carry on; leave that out.";
         }
-    }
-
-    private static X509ChainPolicy Trusting(X509Certificate2Collection authorities)
-    {
-        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-        policy.CustomTrustStore.AddRange(authorities);
-        return policy;
-    }
-
-    private static X509Certificate2Collection? ReadAuthorities(string file, out string? fault)
-    {
-        var authorities = new X509Certificate2Collection();
-        try
-        {
-            authorities.ImportFromPemFile(file);
-            fault = authorities.Count > 0 ? null : $"'{file}' holds no certificate in PEM form.";
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
-        {
-            fault = $"'{file}' cannot be read: {exception.Message}";
-        }
-
-        return fault is null ? authorities : null;
     }
 }

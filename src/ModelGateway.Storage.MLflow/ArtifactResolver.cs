@@ -1,30 +1,41 @@
 using System.Diagnostics.CodeAnalysis;
+using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Repository;
 
 namespace ModelGateway.Storage.MLflow;
 
 /// <summary>
-/// From what a registry says of a version's files to where they are. A registry is not trusted with this machine's files, nor with the addresses
-/// of plain http that only it can reach: those are refused unless the settings name them.
+/// From what a registry says of a version's files to where they are. A registry is not trusted with this machine's files: those are
+/// refused unless the settings name them. Web servers, among them those that only this machine can reach, are never read.
 /// </summary>
 /// <remarks>
+/// Used for several versions at a time; <c>_gate</c> guards the stores that are open.
 /// <code>
 /// mlflow-artifacts:/1/abc/artifacts/model     the tracking server's proxy
 /// runs:/abc/model   models:/m-abc             asked of the tracking server, which answers with one of the others
-/// s3://  gs://  https://  azblob://           the store of that scheme, as the settings for all repositories say
+/// s3://  gs://  azblob://                     the store of that scheme, as the settings for all repositories say
+/// file:///mnt/mlruns/...   /mnt/mlruns/...    the folder, where a root of the settings names it or one above
 /// wasbs://container@account.blob.core.windows.net/path   azblob://account/container/path (abfss likewise)
 /// </code>
 /// </remarks>
 /// <param name="client">The tracking server.</param>
 /// <param name="openOther">Opens other stores, see <see cref="StoreContext.OpenOther"/>.</param>
+/// <param name="traffic">Counts what is read of folders.</param>
 /// <param name="roots">The only places outside of the tracking server, or empty for any safe one.</param>
-internal sealed class ArtifactResolver(MLflowClient client, Func<Uri, IObjectStore> openOther, IReadOnlyList<Uri> roots)
+internal sealed class ArtifactResolver(MLflowClient client, Func<Uri, IObjectStore> openOther, StoreTraffic traffic, IReadOnlyList<Uri> roots)
 {
     private const int MostSteps = 4;
+
+    // A store holds connections and credentials, so whoever names the same place again, or tries again what failed, gets the same one.
+    private const int MostStores = 256;
     private const string OnDisk =
         "its files are on a disk; start the tracking server with --serve-artifacts, or name the folder, if it is mounted here, in Gateway:MLflow:ArtifactRoots";
-    private static readonly string[] SafeSchemes = ["s3", "gs", "azblob", "https"];
+    private const string OnTheWeb =
+        "its files are on a web server, which is not read, since it cannot be listed; start the tracking server with --serve-artifacts, or keep them in s3, gs or azblob";
+    private static readonly string[] SafeSchemes = ["s3", "gs", "azblob"];
     private static readonly string[] AzureSuffixes = [".blob.core.windows.net", ".dfs.core.windows.net"];
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, IObjectStore> _stores = new(StringComparer.Ordinal);
 
     /// <summary>The folder with a version's files.</summary>
     /// <exception cref="IOException">The tracking server cannot be asked now.</exception>
@@ -101,12 +112,17 @@ internal sealed class ArtifactResolver(MLflowClient client, Func<Uri, IObjectSto
         if (scheme.Length == 0)
         {
             // A relative path is one of the server's.
-            location = location.StartsWith('/') ? "file://" + location : throw new ModelNotServableException(OnDisk);
+            location = location.StartsWith('/') ? "file://" + string.Join('/', location.Split('/').Select(Uri.EscapeDataString)) : throw new ModelNotServableException(OnDisk);
         }
 
         if (!Uri.TryCreate(location, UriKind.Absolute, out Uri? uri) || uri.UserInfo.Contains(':') || location.Split('/').Contains(".."))
         {
             throw new ModelNotServableException("its source is not a URI");
+        }
+
+        if (IsWeb(uri))
+        {
+            throw new ModelNotServableException(OnTheWeb);
         }
 
         uri = FromAzure(uri);
@@ -115,18 +131,53 @@ internal sealed class ArtifactResolver(MLflowClient client, Func<Uri, IObjectSto
             throw new ModelNotServableException(uri.IsFile
                 ? OnDisk
                 : roots.Count > 0 ? "its files are in no place that Gateway:MLflow:ArtifactRoots names"
-                : $"its files are in a store of the kind '{uri.Scheme}', which is not read unless Gateway:MLflow:ArtifactRoots names it");
+                : $"its files are in a store of the kind '{RegistryText.OneLine(uri.Scheme)}', which is not read unless Gateway:MLflow:ArtifactRoots names it");
         }
 
         try
         {
-            return new StoreArtifacts(openOther(uri));
+            return new StoreArtifacts(FindOrOpen(uri));
         }
-        catch (Exception exception)
+        catch (Exception exception) when (exception is not ModelNotServableException)
         {
             // A fault of the settings: to try at every interval would not mend it.
-            throw new ModelNotServableException($"the store with its files cannot be opened: {exception.Message}");
+            throw new ModelNotServableException($"the store with its files cannot be opened: {RegistryText.OneLine(exception.Message, 500)}");
         }
+    }
+
+    private IObjectStore FindOrOpen(Uri uri)
+    {
+        // Versions are read several at a time. To open a store asks nobody.
+        lock (_gate)
+        {
+            if (!_stores.TryGetValue(uri.AbsoluteUri, out IObjectStore? store))
+            {
+                store = uri.IsFile ? OpenFolder(uri) : openOther(uri);
+
+                // Versions keep what they were given: only the next ones open anew.
+                if (_stores.Count == MostStores)
+                {
+                    _stores.Clear();
+                }
+
+                _stores.Add(uri.AbsoluteUri, store);
+            }
+
+            return store;
+        }
+    }
+
+    /// <summary>Web servers list no folders, and what a version needs beside its model only its folder tells.</summary>
+    public static bool IsWeb(Uri uri) => uri.Scheme is "http" or "https";
+
+    // The host opens no folder that a registry names. Here the operator named it: compared once more as the file system will read it,
+    // because %2F and %2E are but letters in a URI.
+    private FileObjectStore OpenFolder(Uri uri)
+    {
+        string path = Path.GetFullPath(uri.LocalPath);
+        return uri.Host.Length == 0 && roots.Any(root => root.IsFile && root.Host.Length == 0 && IsBelow(path, Path.GetFullPath(root.LocalPath)))
+            ? new FileObjectStore(path, traffic)
+            : throw new ModelNotServableException(OnDisk);
     }
 
     private static Uri FromAzure(Uri uri)
@@ -144,7 +195,9 @@ internal sealed class ArtifactResolver(MLflowClient client, Func<Uri, IObjectSto
 
     private static bool IsBelow(Uri uri, Uri root) =>
         uri.Scheme == root.Scheme && uri.Authority.Equals(root.Authority, StringComparison.OrdinalIgnoreCase)
-        && (uri.AbsolutePath.TrimEnd('/') + "/").StartsWith(root.AbsolutePath.TrimEnd('/') + "/", StringComparison.Ordinal);
+        && IsBelow(uri.AbsolutePath, root.AbsolutePath);
+
+    private static bool IsBelow(string path, string root) => (path.TrimEnd('/') + "/").StartsWith(root.TrimEnd('/') + "/", StringComparison.Ordinal);
 
     // "" for a path; a letter alone is a drive of Windows.
     private static string SchemeOf(string location)

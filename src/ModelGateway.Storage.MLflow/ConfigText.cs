@@ -107,14 +107,28 @@ internal static class ConfigText
         .DistinctBy(tag => tag.Name)
         .Take(MostTags);
 
-    // Signed URLs carry their secret behind the question mark, others a password before the host.
-    private static string WithoutSecrets(string source)
+    // Signed URLs carry their secret behind the question mark, others a password or a token before the host; Azure's schemes the container.
+    internal static string WithoutSecrets(string source)
     {
         string path = source.Split('?')[0];
         int scheme = path.IndexOf("://", StringComparison.Ordinal);
-        int colon = scheme < 0 ? -1 : path.IndexOf(':', scheme + 3);
-        int at = scheme < 0 ? -1 : path.IndexOf('@', scheme + 3);
-        return colon >= 0 && at > colon ? path[..(scheme + 3)] + path[(at + 1)..] : path;
+        if (scheme < 0)
+        {
+            return path;
+        }
+
+        int slash = path.IndexOf('/', scheme + 3);
+        string authority = path[(scheme + 3)..(slash < 0 ? path.Length : slash)];
+        int at = authority.LastIndexOf('@');
+        int port = authority.LastIndexOf(':');
+        if (at < 0 && port >= 0 && authority[^1] != ']' && !authority[(port + 1)..].All(char.IsAsciiDigit))
+        {
+            // A password with a slash or a question mark in it ends the authority too early.
+            return $"{path[..(scheme + 3)]}...";
+        }
+
+        bool isContainer = path[..scheme].ToLowerInvariant() is "wasb" or "wasbs" or "abfs" or "abfss" && !authority.Contains(':');
+        return at < 0 || isContainer ? path : $"{path[..(scheme + 3)]}{authority[(at + 1)..]}{path[(scheme + 3 + authority.Length)..]}";
     }
 
     private static void Map(StringBuilder text, string name, IEnumerable<(string Name, string Value)> entries, bool isText)

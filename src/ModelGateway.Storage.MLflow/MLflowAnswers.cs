@@ -8,9 +8,17 @@ namespace ModelGateway.Storage.MLflow;
 
 internal sealed record SearchAnswer
 {
-    public IReadOnlyList<RegisteredModel> RegisteredModels { get; set; } = [];
+    public IReadOnlyList<RegisteredModel> RegisteredModels { get; set => (field, IsSearch) = (value, true); } = [];
 
-    public string? NextPageToken { get; set; }
+    public string? NextPageToken { get; set => (field, IsSearch) = (value, true); }
+
+    /// <summary>Members that are not a search's.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? Others { get; set; }
+
+    /// <summary>One of its members was there.</summary>
+    [JsonIgnore]
+    public bool IsSearch { get; private set; }
 }
 
 internal sealed record RegisteredModel

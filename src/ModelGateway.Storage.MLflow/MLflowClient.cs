@@ -19,7 +19,6 @@ internal sealed class MLflowClient(HttpClient http, Uri server, MLflowCredential
     private const int PageSize = 1000;
     private const int MostPages = 1000;
     private const int LargestAnswer = 64 << 20;
-    private const int LongestMessage = 300;
     private const string Api = "api/2.0/mlflow/";
     private const string Artifacts = "api/2.0/mlflow-artifacts/artifacts";
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(30);
@@ -39,18 +38,27 @@ internal sealed class MLflowClient(HttpClient http, Uri server, MLflowCredential
             : "describe";
     }
 
-    /// <summary>All registered models that pass the filter, and a text that stays the same while the answers do.</summary>
-    public async Task<(IReadOnlyList<RegisteredModel> Models, string Marker)> SearchAsync(string? filter, CancellationToken cancellationToken)
+    /// <summary>All registered models that pass the filter.</summary>
+    public async Task<RegistrySearch> SearchAsync(string? filter, CancellationToken cancellationToken)
     {
         var models = new List<RegisteredModel>();
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         string? page = null;
-        for (int pages = 0; pages < MostPages; pages++)
+        int pages = 0;
+        while (pages < MostPages)
         {
             string query = $"registered-models/search?max_results={PageSize}{Query("filter", filter)}{Query("page_token", page)}";
             byte[] answer = await GetAsync(Api + query, cancellationToken);
             hash.AppendData(SHA256.HashData(answer));
+            pages++;
             SearchAnswer read = Read(answer, MLflowJson.Default.SearchAnswer);
+
+            // An empty registry answers {}; so nothing may be taken for it that says something else.
+            if (!read.IsSearch && read.Others is { Count: > 0 })
+            {
+                throw new IOException($"{server} does not answer as an MLflow tracking server: the search has neither registered_models nor next_page_token.");
+            }
+
             models.AddRange(read.RegisteredModels);
             if (string.IsNullOrEmpty(read.NextPageToken) || read.NextPageToken == page)
             {
@@ -60,7 +68,7 @@ internal sealed class MLflowClient(HttpClient http, Uri server, MLflowCredential
             page = read.NextPageToken;
         }
 
-        return (models, Convert.ToHexStringLower(hash.GetHashAndReset()));
+        return new RegistrySearch(models, Convert.ToHexStringLower(hash.GetHashAndReset()), pages);
     }
 
     /// <summary>One version, or null where it is not there.</summary>
@@ -179,14 +187,12 @@ internal sealed class MLflowClient(HttpClient http, Uri server, MLflowCredential
         }
     }
 
-    // What the server says of a failure is shown, but not at any length, and on one line.
     private static string MessageOf(byte[] content)
     {
         try
         {
             ErrorAnswer? error = JsonSerializer.Deserialize(content, MLflowJson.Default.ErrorAnswer);
-            string text = $"{error?.ErrorCode} {error?.Message}".Trim();
-            text = string.Concat(text.Take(LongestMessage).Select(c => char.IsControl(c) ? ' ' : c));
+            string text = RegistryText.OneLine($"{error?.ErrorCode} {error?.Message}");
             return text.Length == 0 ? "." : $": {text}";
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)

@@ -50,15 +50,15 @@ internal sealed partial class MLflowObjectStore(
         await _gate.WaitAsync(cancellationToken);
         try
         {
-            (IReadOnlyList<RegisteredModel> models, string marker) = await client.SearchAsync(selection.Filter, cancellationToken);
+            RegistrySearch search = await SearchAsync(unlessMarker, cancellationToken);
 
             // The first listing of a process learns what the marker of an earlier one cannot tell: where the files are.
-            if (unlessMarker == marker && _marker == marker)
+            if (search.Marker is not null && unlessMarker == search.Marker && _marker == search.Marker)
             {
                 return null;
             }
 
-            return await ListAsync(models, marker, cancellationToken);
+            return await ListAsync(search, cancellationToken);
         }
         finally
         {
@@ -106,16 +106,36 @@ internal sealed partial class MLflowObjectStore(
     // A listing that a process before this one saw may be all that the caller has.
     private async Task<FrozenDictionary<string, VersionFile>> ListFilesAsync(CancellationToken cancellationToken)
     {
-        await ListAsync(null, cancellationToken);
+        await ListAsync(unlessMarker: null, cancellationToken);
         return _files!;
     }
 
-    private async Task<ObjectListing> ListAsync(IReadOnlyList<RegisteredModel> models, string marker, CancellationToken cancellationToken)
+    // What would take models away is asked twice: a server that has just been set up anew is empty for a moment, and a model passes from one
+    // page to the one before, which was read already, where another is removed meanwhile.
+    private async Task<RegistrySearch> SearchAsync(string? unlessMarker, CancellationToken cancellationToken)
+    {
+        RegistrySearch first = await client.SearchAsync(selection.Filter, cancellationToken);
+        bool takesAway = first.Models.Count == 0
+            ? _models.Count > 0 || (unlessMarker is not null && unlessMarker != first.Marker)
+            : first.Pages > 1 && _models.Keys.Except(first.Models.Select(model => model.Name), StringComparer.Ordinal).Any();
+        if (!takesAway)
+        {
+            return first;
+        }
+
+        RegistrySearch second = await client.SearchAsync(selection.Filter, cancellationToken);
+        RegisteredModel[] missed = [.. first.Models.ExceptBy(second.Models.Select(model => model.Name), model => model.Name).Where(model => _models.ContainsKey(model.Name))];
+
+        // Gone only since, or passed over by the second: the next one tells.
+        return missed.Length == 0 ? second : second with { Models = [.. second.Models, .. missed], Marker = null };
+    }
+
+    private async Task<ObjectListing> ListAsync(RegistrySearch search, CancellationToken cancellationToken)
     {
         var scan = new RegistryScan(client, resolver, selection, _versions);
         var served = new ConcurrentDictionary<string, ServedModel>(StringComparer.Ordinal);
         await Parallel.ForEachAsync(
-            models.Where(model => IsServed(model, scan)),
+            search.Models.Where(model => IsServed(model, scan)),
             new ParallelOptions { MaxDegreeOfParallelism = Parallelism, CancellationToken = cancellationToken },
             async (model, cancel) =>
             {
@@ -131,7 +151,7 @@ internal sealed partial class MLflowObjectStore(
         VersionFile[] files = [.. _models.OrderBy(model => model.Key, StringComparer.Ordinal).SelectMany(model => model.Value.Files)];
         _files = files.ToFrozenDictionary(file => file.Shown.Key, StringComparer.Ordinal);
         Report(scan.Problems);
-        _marker = scan.IsComplete ? marker : null;
+        _marker = scan.IsComplete ? search.Marker : null;
         return new ObjectListing([.. files.Select(file => file.Shown)], _marker);
     }
 
@@ -145,7 +165,7 @@ internal sealed partial class MLflowObjectStore(
 
         if (!ModelName.IsValid(model.Name))
         {
-            string name = string.Concat(model.Name.Take(128).Select(c => char.IsControl(c) ? ' ' : c));
+            string name = RegistryText.OneLine(model.Name, 128);
             scan.Problems.Enqueue(string.Create(CultureInfo.InvariantCulture, $"The registered model '{name}' is passed over: a model's name must match {ModelName.Pattern}."));
             return false;
         }

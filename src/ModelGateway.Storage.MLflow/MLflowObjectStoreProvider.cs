@@ -1,6 +1,3 @@
-using System.Net.Security;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 using ModelGateway.Serving.Repository;
@@ -26,6 +23,9 @@ public sealed class MLflowObjectStoreProvider(Func<string, string?>? environment
 
     /// <inheritdoc/>
     public bool TakesIndex => false;
+
+    /// <inheritdoc/>
+    public bool TakesQuery => true;
 
     /// <inheritdoc/>
     public IReadOnlyList<string> FindFaults(Uri location, IConfiguration settings)
@@ -56,9 +56,9 @@ public sealed class MLflowObjectStoreProvider(Func<string, string?>? environment
             faults.Add("Credentials would go over plain http; use mlflow+https, or set Gateway:MLflow:AllowInsecure to true.");
         }
 
-        if (!string.IsNullOrEmpty(options.CertificateAuthorityFile))
+        if (!string.IsNullOrEmpty(options.CertificateAuthorityFile) && TrustedAuthorities.FindFault(options.CertificateAuthorityFile) is { } fault)
         {
-            CheckAuthorities(options.CertificateAuthorityFile, faults);
+            faults.Add($"Gateway:MLflow:CertificateAuthorityFile: {fault}");
         }
 
         return faults;
@@ -74,7 +74,7 @@ public sealed class MLflowObjectStoreProvider(Func<string, string?>? environment
         connections.AllowAutoRedirect = false;
         if (!string.IsNullOrEmpty(options.CertificateAuthorityFile))
         {
-            connections.SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = Trusting(ReadAuthorities(options.CertificateAuthorityFile)) };
+            connections.SslOptions = TrustedAuthorities.CreateSslOptions(options.CertificateAuthorityFile);
         }
 
         var http = new HttpClient(new ObservedHandler(context.Traffic, MLflowClient.OperationOf, connections)) { Timeout = Timeout.InfiniteTimeSpan };
@@ -83,7 +83,7 @@ public sealed class MLflowObjectStoreProvider(Func<string, string?>? environment
             $"{location.Scheme}://{location.Authority}{path}{location.Query}",
             client,
             VersionSelection.Parse(location.Query, options, []),
-            new ArtifactResolver(client, context.OpenOther, ReadRoots(options, [])),
+            new ArtifactResolver(client, context.OpenOther, context.Traffic, ReadRoots(options, [])),
             context.Loggers.CreateLogger<MLflowObjectStore>());
     }
 
@@ -94,45 +94,20 @@ public sealed class MLflowObjectStoreProvider(Func<string, string?>? environment
         var roots = new List<Uri>();
         foreach (string root in (options.ArtifactRoots ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
         {
-            if (root.Contains(':') && Uri.TryCreate(root, UriKind.Absolute, out Uri? uri))
+            if (!(root.Contains(':') && Uri.TryCreate(root, UriKind.Absolute, out Uri? uri)))
             {
-                roots.Add(uri);
+                faults.Add($"Gateway:MLflow:ArtifactRoots: '{root}' is not a URI such as s3://bucket/prefix or file:///mnt/mlruns.");
+            }
+            else if (ArtifactResolver.IsWeb(uri))
+            {
+                faults.Add($"Gateway:MLflow:ArtifactRoots names a web server, '{uri.Scheme}://{uri.Host}': artifacts are not read from there, since it cannot be listed.");
             }
             else
             {
-                faults.Add($"Gateway:MLflow:ArtifactRoots: '{root}' is not a URI such as s3://bucket/prefix or file:///mnt/mlruns.");
+                roots.Add(uri);
             }
         }
 
         return roots;
-    }
-
-    private static void CheckAuthorities(string file, List<string> faults)
-    {
-        try
-        {
-            if (ReadAuthorities(file).Count == 0)
-            {
-                faults.Add($"Gateway:MLflow:CertificateAuthorityFile holds no certificate: '{file}'.");
-            }
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException)
-        {
-            faults.Add($"Gateway:MLflow:CertificateAuthorityFile cannot be read: {exception.Message}");
-        }
-    }
-
-    private static X509Certificate2Collection ReadAuthorities(string file)
-    {
-        var authorities = new X509Certificate2Collection();
-        authorities.ImportFromPemFile(file);
-        return authorities;
-    }
-
-    private static X509ChainPolicy Trusting(X509Certificate2Collection authorities)
-    {
-        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust };
-        policy.CustomTrustStore.AddRange(authorities);
-        return policy;
     }
 }

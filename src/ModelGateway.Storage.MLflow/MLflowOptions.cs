@@ -33,7 +33,7 @@ internal sealed class MLflowOptions
     [Description("Names of the models to serve, separated by commas, with * for any text; NAME@ALIAS, NAME/STAGE or NAME/VERSION says which version. Without it, all. The URI's models is stronger.")]
     public string? Models { get; set; }
 
-    [Description("URIs, separated by commas, below which artifacts may lie that do not come through the tracking server. Without it, anywhere in s3, gs, azblob and https; http and file only where they are named here.")]
+    [Description("URIs, separated by commas, below which artifacts may lie that do not come through the tracking server. Without it, anywhere in s3, gs and azblob. A folder (file:///mnt/mlruns) only where it is named here; web servers never.")]
     public string? ArtifactRoots { get; set; }
 
     [Description("PEM file with the certificate authorities to trust for the tracking server, in place of the system's.")]

@@ -61,7 +61,7 @@ internal sealed class MLmodel
         catch (Exception exception) when (exception is YamlException or ArgumentException or InvalidOperationException)
         {
             // YamlDotNet 18.1 lets the latter two out for some broken texts (aaubry/YamlDotNet#541).
-            throw new ModelNotServableException($"its file {FileName} is not YAML: {exception.Message}");
+            throw new ModelNotServableException($"its file {FileName} is not YAML: {RegistryText.OneLine(exception.Message)}");
         }
     }
 

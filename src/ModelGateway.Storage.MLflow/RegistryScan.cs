@@ -21,6 +21,7 @@ internal sealed record KnownVersion(string Identity, string ModelStamp, ModelVer
 internal sealed class RegistryScan(
     MLflowClient client, ArtifactResolver resolver, VersionSelection selection, ConcurrentDictionary<(string Model, string Version), KnownVersion> known)
 {
+    private const int LongestReason = 1000;
     private readonly ConcurrentDictionary<(string Model, string Version), bool> _used = new();
     private volatile bool _isIncomplete;
 
@@ -134,7 +135,7 @@ internal sealed class RegistryScan(
 
         // The listing shows when it is ready; of a version that is not listed nobody tells.
         _isIncomplete |= !isListed;
-        return new KnownVersion(identity, stamp, details) { Problem = $"its status is {details.Status}{(details.StatusMessage is { Length: > 0 } message ? $": {message}" : "")}" };
+        return new KnownVersion(identity, stamp, details) { Problem = $"its status is {RegistryText.OneLine(details.Status)}{(RegistryText.OneLine(details.StatusMessage) is { Length: > 0 } message ? $": {message}" : "")}" };
     }
 
     private async Task<KnownVersion> ReadFilesAsync(RegisteredModel model, KnownVersion version, string number, CancellationToken cancellationToken)
@@ -165,8 +166,12 @@ internal sealed class RegistryScan(
         }
     }
 
-    private void Report(string model, string? version, string problem) =>
-        Problems.Enqueue(version is null ? $"'{model}': {problem}." : $"'{model}/{version}' is passed over: {problem.TrimEnd('.')}.");
+    // Whatever a reason was made of: a line, and not an endless one.
+    private void Report(string model, string? version, string problem)
+    {
+        problem = RegistryText.OneLine(problem, LongestReason).TrimEnd('.');
+        Problems.Enqueue(version is null ? $"'{model}': {problem}." : $"'{model}/{RegistryText.OneLine(version)}' is passed over: {problem}.");
+    }
 
     private static DateTimeOffset FromMilliseconds(long time) => DateTimeOffset.FromUnixTimeMilliseconds(Math.Clamp(time, 0, 253_402_300_799_999));
 }

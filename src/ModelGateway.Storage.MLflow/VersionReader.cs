@@ -70,7 +70,7 @@ internal static class VersionReader
     {
         string data = model.OnnxData ?? throw new ModelNotServableException(model.Flavors.Count == 0
             ? "it has no ONNX flavour"
-            : $"it has no ONNX flavour; its flavours are {string.Join(", ", model.Flavors.Take(10))}");
+            : $"it has no ONNX flavour; its flavours are {RegistryText.OneLine(string.Join(", ", model.Flavors.Take(10)))}");
         data = data.StartsWith("./", StringComparison.Ordinal) ? data[2..] : data;
         if (!ObjectKey.IsListed(data))
         {

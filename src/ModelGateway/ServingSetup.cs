@@ -50,7 +50,7 @@ internal static class ServingSetup
         TimeProvider time = services.GetRequiredService<TimeProvider>();
         var context = new StoreContext(
             gateway,
-            services.GetRequiredService<ServingMetrics>().ForStore(StoreCatalog.LocationOf(repository.Uri, contentRoot)),
+            services.GetRequiredService<ServingMetrics>().ForStore(Backends.Stores.LocationOf(repository.Uri, contentRoot)),
             time,
             services.GetRequiredService<ILoggerFactory>(),
             static _ => throw new IOException("No other store can be opened from here."));

@@ -192,6 +192,19 @@ public sealed class AzureBlobFaultTests(AzuriteServer azurite) : IAsyncLifetime
         Assert.Contains(expected, exception.Message, StringComparison.OrdinalIgnoreCase);
     }
 
+    [Theory]
+    [InlineData("<EnumerationResults/>")]
+    [InlineData("<?xml version=\"1.0\"?><html xmlns=\"http://www.w3.org/1999/xhtml\"><body>Log in</body></html>")]
+    [InlineData("<Blobs/>")]
+    public async Task ListAsync_OtherXml_IsNoEmptyContainer(string answer)
+    {
+        _proxy.Choose = _ => new Status(200, answer, "application/xml");
+
+        IOException exception = await Assert.ThrowsAsync<IOException>(() => _store.ListAsync(null, CancellationToken.None));
+
+        Assert.Contains("the answer is no listing", exception.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task CopyRangeAsync_ArchivedBlob_SaysSo()
     {

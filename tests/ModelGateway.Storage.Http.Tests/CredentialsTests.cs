@@ -1,5 +1,3 @@
-using System.Net;
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Http;
 using ModelGateway.Serving.Repository;
@@ -113,8 +111,8 @@ public sealed class CredentialsTests : IDisposable
     [Fact]
     public async Task ListAsync_PrivateAuthority_IsBelievedOnlyWhereItIsConfigured()
     {
-        using X509Certificate2 authority = Authority();
-        using X509Certificate2 certificate = Certificate(authority);
+        using X509Certificate2 authority = PrivateAuthority.Create();
+        using X509Certificate2 certificate = PrivateAuthority.Certify(authority);
         await using ScriptedWebServer server = await ScriptedWebServer.StartAsync(EmptyIndexAsync, certificate);
         string location = $"https://127.0.0.1:{server.Address.Port}/index.json";
 
@@ -122,7 +120,7 @@ public sealed class CredentialsTests : IDisposable
 
         IOException exception = await Assert.ThrowsAsync<IOException>(() => Open(location).ListAsync(null, CancellationToken.None));
         Assert.Contains("Gateway:Http:CertificateAuthorityFile", exception.Message, StringComparison.Ordinal);
-        using X509Certificate2 other = Authority();
+        using X509Certificate2 other = PrivateAuthority.Create();
         await Assert.ThrowsAsync<IOException>(
             () => Open(location, ("CertificateAuthorityFile", WriteFile("other.pem", other.ExportCertificatePem()))).ListAsync(null, CancellationToken.None));
     }
@@ -130,8 +128,8 @@ public sealed class CredentialsTests : IDisposable
     [Fact]
     public async Task ListAsync_RedirectedFromHttpsToHttp_IsNotFollowed()
     {
-        using X509Certificate2 authority = Authority();
-        using X509Certificate2 certificate = Certificate(authority);
+        using X509Certificate2 authority = PrivateAuthority.Create();
+        using X509Certificate2 certificate = PrivateAuthority.Certify(authority);
         await using ScriptedWebServer open = await ScriptedWebServer.StartAsync(EmptyIndexAsync);
         await using ScriptedWebServer server = await ScriptedWebServer.StartAsync(context => RedirectAsync(context, $"{open.Address}index.json"), certificate);
         IObjectStore store = Open($"https://127.0.0.1:{server.Address.Port}/index.json", ("CertificateAuthorityFile", WriteFile("ca.pem", authority.ExportCertificatePem())));
@@ -158,25 +156,5 @@ public sealed class CredentialsTests : IDisposable
         context.Response.StatusCode = StatusCodes.Status302Found;
         context.Response.Headers.Location = target;
         return Task.CompletedTask;
-    }
-
-    private static X509Certificate2 Authority()
-    {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=A private authority", key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, false, 0, critical: true));
-        return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
-    }
-
-    private static X509Certificate2 Certificate(X509Certificate2 authority)
-    {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=127.0.0.1", key, HashAlgorithmName.SHA256);
-        var names = new SubjectAlternativeNameBuilder();
-        names.AddIpAddress(IPAddress.Loopback);
-        request.CertificateExtensions.Add(names.Build());
-        using X509Certificate2 signed = request.Create(authority, DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(1), [1, 2, 3, 4]);
-        using X509Certificate2 withKey = signed.CopyWithPrivateKey(key);
-        return X509CertificateLoader.LoadPkcs12(withKey.Export(X509ContentType.Pkcs12), null);
     }
 }

@@ -51,7 +51,6 @@ public sealed class ArtifactTests : IAsyncLifetime
     [Theory]
     [InlineData("s3://bucket/1/run/model", "s3://bucket/1/run/model")]
     [InlineData("gs://bucket/with space", "gs://bucket/with%20space")]
-    [InlineData("https://files.example/model", "https://files.example/model")]
     [InlineData("azblob://account/container/model", "azblob://account/container/model")]
     [InlineData("wasbs://container@account.blob.core.windows.net/a/model", "azblob://account/container/a/model")]
     [InlineData("abfss://container@account.dfs.core.windows.net/a/model", "azblob://account/container/a/model")]
@@ -85,7 +84,8 @@ public sealed class ArtifactTests : IAsyncLifetime
     [InlineData("/etc", "its files are on a disk")]
     [InlineData("./mlruns/1", "its files are on a disk")]
     [InlineData("FILE:///etc", "its files are on a disk")]
-    [InlineData("http://169.254.169.254/latest", "its files are in a store of the kind 'http', which is not read unless")]
+    [InlineData("http://169.254.169.254/latest", "its files are on a web server, which is not read")]
+    [InlineData("https://files.example/model/index.json", "its files are on a web server, which is not read")]
     [InlineData("mlflow+http://127.0.0.1/", "its files are in a store of the kind 'mlflow+http'")]
     [InlineData("dbfs:/databricks/model", "its files are in a store of the kind 'dbfs'")]
     [InlineData("s3://key:secret@bucket/model", "its source is not a URI")]
@@ -118,22 +118,46 @@ public sealed class ArtifactTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ListAsync_SamePlaceNamedTwiceOrTriedAgain_IsOpenedOnce()
+    {
+        using var folder = new RepositoryFolder();
+        int opened = 0;
+        _registry.Harness.OpenOther = _ =>
+        {
+            opened++;
+            return new FileObjectStore(Path.Combine(folder.Root, "model"));
+        };
+        Server.AddVersion("iris", "s3://bucket/model");
+        Server.AddVersion("wine", "s3://bucket/model");
+        IObjectStore store = _registry.Open();
+
+        Assert.Empty(await store.KeysAsync());
+        Fill(Path.Combine(folder.Root, "model"));
+
+        Assert.Contains("iris/1/model.onnx", await store.KeysAsync());
+        Assert.Equal(1, opened);
+    }
+
+    [Fact]
     public async Task ListAsync_RootsInTheSettings_AreTheOnlyPlaces()
     {
         using var folder = new RepositoryFolder();
         Fill(Path.Combine(folder.Root, "model"));
         await using Registry registry = await Registry.StartAsync(("ArtifactRoots", $"s3://bucket/ml, file://{folder.Root}"));
-        registry.Harness.OpenOther = location => new FileObjectStore(location.LocalPath);
+        registry.Harness.OpenOther = static location => throw new IOException($"{location} was asked of the host.");
         registry.Server.AddVersion("inside", $"file://{folder.Root}/model");
         registry.Server.AddVersion("plain", $"{folder.Root}/model");
         registry.Server.AddVersion("outside", "file:///etc");
+        registry.Server.AddVersion("around", $"file://{folder.Root}/..%2Fmodel");
+        registry.Server.AddVersion("above", $"{folder.Root}/model/../../etc");
+        registry.Server.AddVersion("host", $"file://elsewhere{folder.Root}/model");
         registry.Server.AddVersion("beside", $"file://{folder.Root}2/model");
         registry.Server.AddVersion("bucket", "s3://bucket/mlflow/model");
 
         string[] keys = await registry.Open().KeysAsync();
 
         Assert.Equal(["inside", "plain"], keys.Select(key => key.Split('/')[0]).Distinct());
-        Assert.Equal(3, registry.Logged.Count);
+        Assert.Equal(6, registry.Logged.Count);
     }
 
     [Fact]

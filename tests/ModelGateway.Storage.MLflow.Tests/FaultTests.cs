@@ -1,4 +1,6 @@
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using ModelGateway.Serving.Repository;
 using ModelGateway.TestKit.Hosting;
@@ -56,6 +58,25 @@ public sealed class FaultTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ListAsync_PrivateAuthority_IsBelievedOnlyWhereItIsConfigured()
+    {
+        using X509Certificate2 authority = PrivateAuthority.Create();
+        using X509Certificate2 certificate = PrivateAuthority.Certify(authority);
+        await using MlflowServer server = await MlflowServer.StartAsync(certificate);
+        server.AddVersion("iris", Model, ("model.onnx", [1, 2, 3]));
+        string file = Path.GetTempFileName();
+        await File.WriteAllTextAsync(file, authority.ExportCertificatePem());
+        var provider = new MLflowObjectStoreProvider(static _ => null);
+        using var trusting = (IDisposable)new StoreHarness(("CertificateAuthorityFile", file)).Open(provider, server.Repository);
+        using var other = (IDisposable)new StoreHarness().Open(provider, server.Repository);
+        File.Delete(file);
+
+        Assert.Equal([1, 2, 3], await ((IObjectStore)trusting).ReadAsync("iris/1/model.onnx"));
+        IOException refused = await Assert.ThrowsAnyAsync<IOException>(() => ((IObjectStore)other).KeysAsync());
+        Assert.Contains("certificate", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task ListAsync_WrongToken_IsAnIOExceptionWithoutIt()
     {
         await using Registry registry = await Registry.StartAsync(("Token", "s3cret"));
@@ -76,6 +97,7 @@ public sealed class FaultTests : IAsyncLifetime
     [InlineData(200, "<html>log in</html>", "does not answer as an MLflow tracking server")]
     [InlineData(200, "null", "does not answer as an MLflow tracking server")]
     [InlineData(200, "[]", "does not answer as an MLflow tracking server")]
+    [InlineData(200, "{\"status\":\"ok\"}", "the search has neither registered_models nor next_page_token")]
     [InlineData(200, "{\"registered_models\":[{\"name\":null}]}", "does not answer as an MLflow tracking server")]
     [InlineData(200, "{\"registered_models\":[{\"name\":\"a\",\"creation_timestamp\":{}}]}", "does not answer as an MLflow tracking server")]
     public async Task ListAsync_RegistryFails_IsAnIOExceptionThatSaysHow(int status, string body, string message)
@@ -89,6 +111,69 @@ public sealed class FaultTests : IAsyncLifetime
         };
 
         Assert.Contains(message, (await Assert.ThrowsAnyAsync<IOException>(() => _registry.Open().KeysAsync())).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ListAsync_EmptyForAMoment_TakesNothingAway()
+    {
+        IObjectStore store = _registry.Open();
+        ObjectListing before = (await store.ListAsync(null, CancellationToken.None))!;
+        int answers = 0;
+        Server.Intercept = http => AnswerSearchAsync(http, answers++ == 0 ? "{}" : null);
+
+        Assert.Null(await store.ListAsync(before.Marker, CancellationToken.None));
+        Assert.Equal(2, answers);
+
+        // The same of a process that has only just begun.
+        answers = 0;
+        Assert.Equal(before.Objects.Count, (await _registry.Open().ListAsync(before.Marker, CancellationToken.None))!.Objects.Count);
+    }
+
+    [Fact]
+    public async Task ListAsync_EmptyTwice_IsEmptyAndAskedOnceFromThen()
+    {
+        IObjectStore store = _registry.Open();
+        string? marker = (await store.ListAsync(null, CancellationToken.None))!.Marker;
+        int answers = 0;
+        Server.Intercept = http =>
+        {
+            answers++;
+            return AnswerSearchAsync(http, "{}");
+        };
+
+        ObjectListing empty = (await store.ListAsync(marker, CancellationToken.None))!;
+        Assert.Empty(empty.Objects);
+        Assert.Equal(2, answers);
+        Assert.Null(await store.ListAsync(empty.Marker, CancellationToken.None));
+        Assert.Equal(3, answers);
+    }
+
+    [Theory]
+    [InlineData("wine,iris")]
+    [InlineData("iris,wine")]
+    public async Task ListAsync_ModelSlipsBetweenPages_IsAskedForOnceMore(string pages)
+    {
+        IObjectStore store = _registry.Open();
+        string[] before = await store.KeysAsync();
+        using var http = new HttpClient();
+        using JsonDocument all = JsonDocument.Parse(await http.GetStringAsync($"{Server.Address}/api/2.0/mlflow/registered-models/search"));
+        string[] models = [.. all.RootElement.GetProperty("registered_models").EnumerateArray().Select(model => model.GetRawText())];
+        string found = models.Single(model => model.Contains($"\"name\":\"{pages.Split(',')[0]}\"", StringComparison.Ordinal));
+        string other = models.Single(model => model != found);
+
+        // Two searches of two pages: each shows another of the models alone.
+        string[] answers = [Page(found, "a"), "{}", Page(other, "a"), "{}"];
+        int answered = 0;
+        Server.Intercept = request => AnswerSearchAsync(request, answered < answers.Length ? answers[answered++] : null);
+
+        Assert.Equal(before, await store.KeysAsync());
+        Assert.Equal(answers.Length, answered);
+        Assert.Equal(before, await store.KeysAsync());
+
+        // What is really gone goes: both searches say so.
+        answers = [Page(found, "a"), "{}", Page(found, "a"), "{}"];
+        answered = 0;
+        Assert.All(await store.KeysAsync(), key => Assert.StartsWith(pages.Split(',')[0], key, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -175,6 +260,36 @@ public sealed class FaultTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ListAsync_HostileTexts_AreOneShortLineInTheLog()
+    {
+        string hostile = "a\r\nwarn: forged\u001b[31m" + new string('x', 800);
+        Server.SetStatus("iris", 1, "FAILED", hostile);
+        Server.AddVersion("flavours", ("MLmodel", Encoding.UTF8.GetBytes($"flavors:\n  \"{hostile.Replace("\r\n", "\\r\\n", StringComparison.Ordinal).Replace("\u001b", "\\e", StringComparison.Ordinal)}\": {{}}\n")));
+        Server.AddVersion("source", hostile);
+
+        await _registry.Open().KeysAsync();
+
+        Assert.Equal(3, _registry.Logged.Count);
+        Assert.Contains(_registry.Logged, line => line.Contains("its status is FAILED: a  warn: forged [31mxx", StringComparison.Ordinal));
+        Assert.Contains(_registry.Logged, line => line.Contains("its flavours are a  warn: forged", StringComparison.Ordinal));
+        Assert.All(_registry.Logged, line => Assert.True(line.Length < 600 && !line.Any(char.IsControl), line));
+    }
+
+    [Theory]
+    [InlineData("https://s3cret@host/a/model", "https://host/a/model")]
+    [InlineData("https://user:s3cret@host/a@b/model?sig=s3cret", "https://host/a@b/model")]
+    [InlineData("s3://user:s3:cr@et@bucket", "s3://bucket")]
+    [InlineData("https://user:s3/cret@host/model", "https://...")]
+    [InlineData("https://user:s3?cret@host/model", "https://...")]
+    [InlineData("https://[::1]:8080/model", "https://[::1]:8080/model")]
+    [InlineData("s3://bucket/a:b@c", "s3://bucket/a:b@c")]
+    [InlineData("wasbs://container@account.blob.core.windows.net/a", "wasbs://container@account.blob.core.windows.net/a")]
+    [InlineData("ABFSS://container@account.dfs.core.windows.net/a", "ABFSS://container@account.dfs.core.windows.net/a")]
+    [InlineData("abfss://user:s3cret@account.dfs.core.windows.net/a", "abfss://account.dfs.core.windows.net/a")]
+    [InlineData("runs:/abc/model", "runs:/abc/model")]
+    public void WithoutSecrets_Source_HasNoUserInfo(string source, string shown) => Assert.Equal(shown, ConfigText.WithoutSecrets(source));
+
+    [Fact]
     public void Parse_MLmodelNestedOrBroken_IsRefusedAtOnce()
     {
         foreach (string text in new[] { new string('[', 500_000), "a: " + new string('{', 500_000), string.Concat(Enumerable.Repeat("- ", 100_000)), "\"\\UFFFFFFFF\"", "a: &x [*x", "? ? ? ?" })
@@ -201,6 +316,19 @@ public sealed class FaultTests : IAsyncLifetime
         MLmodel read = MLmodel.Parse($"signature:\n  inputs: '{inputs}'\n");
 
         Assert.Equal(columns, read.ReadColumns() is { } names ? string.Join('|', names) : null);
+    }
+
+    private static string Page(string model, string next) => $"{{\"registered_models\":[{model}],\"next_page_token\":\"{next}\"}}";
+
+    // Null: the server's own answer.
+    private static async Task<bool> AnswerSearchAsync(HttpContext http, string? answer)
+    {
+        if (answer is not null)
+        {
+            await http.Response.WriteAsync(answer);
+        }
+
+        return answer is not null;
     }
 
     private static async Task<bool> AnswerAsync(HttpContext http, int status, Func<HttpRequest, bool> isMeant)

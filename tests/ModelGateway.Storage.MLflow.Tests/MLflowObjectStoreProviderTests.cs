@@ -45,7 +45,8 @@ public sealed class MLflowObjectStoreProviderTests
     [InlineData("mlflow+https://server", "TokenFile=/none", "Gateway:MLflow:TokenFile does not exist: '/none'.")]
     [InlineData("mlflow+https://server", "Username=a:b Password=c", "Gateway:MLflow:Username: A user name cannot hold a colon.")]
     [InlineData("mlflow+https://server", "ArtifactRoots=/mnt", "Gateway:MLflow:ArtifactRoots: '/mnt' is not a URI such as s3://bucket/prefix or file:///mnt/mlruns.")]
-    [InlineData("mlflow+https://server", "CertificateAuthorityFile=/dev/null", "Gateway:MLflow:CertificateAuthorityFile holds no certificate: '/dev/null'.")]
+    [InlineData("mlflow+https://server", "ArtifactRoots=https://user:s3cret@files.example/x", "Gateway:MLflow:ArtifactRoots names a web server, 'https://files.example': artifacts are not read from there, since it cannot be listed.")]
+    [InlineData("mlflow+https://server", "CertificateAuthorityFile=/dev/null", "Gateway:MLflow:CertificateAuthorityFile: '/dev/null' holds no certificate in PEM form.")]
     public void FindFaults_OneFault_IsToldWithoutSecrets(string location, string settings, string fault)
     {
         Assert.Equal([fault], FindFaults(location, settings));

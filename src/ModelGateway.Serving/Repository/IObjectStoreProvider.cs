@@ -23,6 +23,12 @@ public interface IObjectStoreProvider
     /// </summary>
     bool TakesIndex { get; }
 
+    /// <summary>
+    /// Whether a URI's query chooses what of the place is the repository: then it is a part of <see cref="IObjectStore.Location"/>, and is
+    /// shown wherever that is. False where a query has no meaning or could hold a secret.
+    /// </summary>
+    bool TakesQuery => false;
+
     /// <summary>All that is wrong with a URI and its settings, each a sentence that names the key; empty where <see cref="Open"/> will do.</summary>
     IReadOnlyList<string> FindFaults(Uri location, IConfiguration settings);
 

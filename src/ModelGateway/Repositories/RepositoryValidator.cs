@@ -56,7 +56,7 @@ internal sealed class RepositoryValidator(IConfiguration gateway, IHostEnvironme
     {
         IEnumerable<IGrouping<(string, string), ConfiguredRepository>> places = repositories
             .Where(repository => !string.IsNullOrWhiteSpace(repository.Uri))
-            .GroupBy(repository => (StoreCatalog.LocationOf(repository.Uri, environment.ContentRootPath), repository.NamePrefix));
+            .GroupBy(repository => (Backends.Stores.LocationOf(repository.Uri, environment.ContentRootPath), repository.NamePrefix));
         foreach (IGrouping<(string, string), ConfiguredRepository> place in places.Where(place => place.Count() > 1))
         {
             faults.Add($"{string.Join(" and ", place.Select(repository => repository.Key))} are the same repository: keep one, or give them different NamePrefixes.");

@@ -39,15 +39,15 @@ internal sealed class StoreCatalog(IReadOnlyList<IObjectStoreProvider> providers
     }
 
     /// <summary>
-    /// The location by which operators know a repository; for a setting without faults it is that of its store. The query of a registry is
-    /// part of it, since it says which models are meant; that of a web server is not, since it may be a secret.
+    /// The location by which operators know a repository, with a query only where its provider takes one; for a setting without faults it is
+    /// that of its store.
     /// </summary>
-    public static string LocationOf(string repository, string contentRoot) =>
+    public string LocationOf(string repository, string contentRoot) =>
         SchemeOf(repository) is null ? LocationOf(Path.GetFullPath(Path.Combine(contentRoot, repository)))
         : !Uri.TryCreate(repository, UriKind.Absolute, out Uri? location) ? repository
         : location.IsFile ? LocationOf(location.LocalPath)
         : location.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped).TrimEnd('/')
-            + (location.Scheme is "http" or "https" ? "" : location.Query);
+            + (ProviderOf(location.Scheme)?.TakesQuery == true ? location.Query : "");
 
     private static string LocationOf(string path) => new Uri(Path.TrimEndingDirectorySeparator(path)).AbsoluteUri;
 

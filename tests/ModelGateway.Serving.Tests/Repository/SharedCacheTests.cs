@@ -84,7 +84,7 @@ public sealed class SharedCacheTests : IDisposable
             store.Put($"m/1/data/{i}", BitConverter.GetBytes(i));
         }
 
-        var counted = new BreakingObjectStore(store) { OnCopy = static async () => await Task.Yield() };
+        var counted = new BreakingObjectStore(store) { OnCopy = static async () => await Task.Yield(), OnFind = static async () => await Task.Yield() };
         using ModelArtifact artifact = await FetchAsync(Cache(), counted, checksums: null);
 
         Assert.Equal(501, Directory.GetFiles(artifact.Directory, "*", SearchOption.AllDirectories).Length);

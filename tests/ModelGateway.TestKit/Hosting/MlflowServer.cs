@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
@@ -48,11 +50,19 @@ public sealed class MlflowServer : IAsyncDisposable
     public IReadOnlyDictionary<string, int> Requests => new SortedDictionary<string, int>(_requests, StringComparer.Ordinal);
 
     /// <summary>Starts one on a free port of the loopback interface.</summary>
-    public static async Task<MlflowServer> StartAsync()
+    /// <param name="certificate">Speaks TLS with it; without one, plain http.</param>
+    public static async Task<MlflowServer> StartAsync(X509Certificate2? certificate = null)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { EnvironmentName = Environments.Production });
         builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen =>
+        {
+            if (certificate is not null)
+            {
+                listen.UseHttps(certificate);
+            }
+        }));
         WebApplication app = builder.Build();
         var server = new MlflowServer(app);
         app.Use(server.GuardAsync);
@@ -141,7 +151,12 @@ public sealed class MlflowServer : IAsyncDisposable
     public void SetStage(string name, int version, string stage) => Change(name, model => model.Versions[version].Stage = stage);
 
     /// <summary>Changes a version's status.</summary>
-    public void SetStatus(string name, int version, string status) => Change(name, model => model.Versions[version].Status = status);
+    /// <param name="name">The model.</param>
+    /// <param name="version">Its version.</param>
+    /// <param name="status">READY, or another.</param>
+    /// <param name="message">Why.</param>
+    public void SetStatus(string name, int version, string status, string? message = null) =>
+        Change(name, model => (model.Versions[version].Status, model.Versions[version].StatusMessage) = (status, message));
 
     /// <summary>Tags a version.</summary>
     public void SetVersionTag(string name, int version, string key, string value) => Change(name, model => model.Versions[version].Tags[key] = value);
@@ -382,6 +397,8 @@ public sealed class MlflowServer : IAsyncDisposable
 
         public string Status { get; set; } = "READY";
 
+        public string? StatusMessage { get; set; }
+
         public string Stage { get; set; } = "None";
 
         public string? Description { get; set; }
@@ -400,7 +417,7 @@ public sealed class MlflowServer : IAsyncDisposable
                 ["source"] = Source,
                 ["status"] = Status,
             };
-            foreach ((string key, string? value) in new[] { ("description", Description), ("run_id", Run) })
+            foreach ((string key, string? value) in new[] { ("description", Description), ("run_id", Run), ("status_message", StatusMessage) })
             {
                 if (value is not null)
                 {

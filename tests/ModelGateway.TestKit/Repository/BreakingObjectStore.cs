@@ -24,7 +24,10 @@ public sealed class BreakingObjectStore(IObjectStore inner) : IObjectStore
     /// <summary>The most look-ups of single objects that were under way at a time.</summary>
     public int MostFinds => Volatile.Read(ref _mostFinds);
 
-    /// <summary>Runs within every copy, before its bytes, and within every look-up of a single object.</summary>
+    /// <summary>Runs within every look-up of a single object.</summary>
+    public Func<Task> OnFind { get; set; } = static () => Task.CompletedTask;
+
+    /// <summary>Runs within every copy, before its bytes.</summary>
     public Func<Task> OnCopy { get; set; } = static () => Task.CompletedTask;
 
     /// <summary>What <see cref="FindAsync"/> adds to an object.</summary>
@@ -54,7 +57,7 @@ public sealed class BreakingObjectStore(IObjectStore inner) : IObjectStore
         Enter(ref _finding, ref _mostFinds);
         try
         {
-            await OnCopy();
+            await OnFind();
             return await inner.FindAsync(key, cancellationToken) is { } found ? found with { Checksum = Checksum } : null;
         }
         finally

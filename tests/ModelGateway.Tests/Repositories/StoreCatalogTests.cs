@@ -3,6 +3,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 using ModelGateway.Repositories;
 using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Repository;
+using ModelGateway.Storage.MLflow;
+using ModelGateway.TestKit.Hosting;
 using ModelGateway.TestKit.Repository;
 using Prometheus;
 using Xunit;
@@ -14,7 +16,7 @@ public sealed class StoreCatalogTests
     private readonly FakeProvider _provider = new();
     private readonly StoreCatalog _catalog;
 
-    public StoreCatalogTests() => _catalog = new StoreCatalog([_provider, new FileObjectStoreProvider()]);
+    public StoreCatalogTests() => _catalog = new StoreCatalog([_provider, new FileObjectStoreProvider(), new MLflowObjectStoreProvider(static _ => null)]);
 
     [Fact]
     public void Open_OwnSettings_LieOverThoseForAllKeyByKey()
@@ -77,6 +79,32 @@ public sealed class StoreCatalogTests
         Assert.Null(_provider.Opened[^1].Context.Settings["BearerToken"]);
     }
 
+    [Fact]
+    public async Task Open_RegistryWithArtifactsOnAMountedDisk_ReadsOnlyTheFolderThatTheSettingsName()
+    {
+        using var mounted = new RepositoryFolder();
+        foreach (string folder in new[] { "mlruns/model", "other/model" })
+        {
+            Directory.CreateDirectory(Path.Combine(mounted.Root, folder));
+            await File.WriteAllBytesAsync(Path.Combine(mounted.Root, folder, "MLmodel"), MlflowServer.MLmodel().Content);
+            await File.WriteAllBytesAsync(Path.Combine(mounted.Root, folder, "model.onnx"), [1, 2, 3]);
+        }
+
+        await using MlflowServer server = await MlflowServer.StartAsync();
+        server.AddVersion("iris", $"{mounted.Root}/mlruns/model");
+        server.AddVersion("wine", $"file://{mounted.Root}/other/model");
+        var catalog = new StoreCatalog([new MLflowObjectStoreProvider(static _ => null)]);
+        IConfiguration gateway = Gateway(("MLflow:ArtifactRoots", $"file://{mounted.Root}/mlruns"));
+
+        IObjectStore store = catalog.Open(server.Repository, "/", gateway.GetSection, gateway.GetSection, Context());
+
+        ObjectListing listing = (await store.ListAsync(null, CancellationToken.None))!;
+        Assert.Equal(["iris/1/model.onnx", "iris/model.yaml"], listing.Objects.Select(listed => listed.Key).Order(StringComparer.Ordinal));
+        using var copy = new MemoryStream();
+        await store.CopyRangeAsync(listing.Objects.Single(listed => listed.Key == "iris/1/model.onnx"), 0, 3, copy, CancellationToken.None);
+        Assert.Equal([1, 2, 3], copy.ToArray());
+    }
+
     [Theory]
     [InlineData("models", "file:///root/models")]
     [InlineData("/models/", "file:///models")]
@@ -84,10 +112,13 @@ public sealed class StoreCatalogTests
     [InlineData("s3://bucket/a/b/", "s3://bucket/a/b")]
     [InlineData("s3://bucket", "s3://bucket")]
     [InlineData("https://host:8443/a/index.json?sig=secret", "https://host:8443/a/index.json")]
+    [InlineData("mlflow+https://host/base/?alias=champion", "mlflow+https://host/base?alias=champion")]
+    [InlineData("mlflow+http://host:5000?models=iris,a%20b", "mlflow+http://host:5000?models=iris,a%20b")]
+    [InlineData("mlflow+https://host", "mlflow+https://host")]
     public void LocationOf_Repository_IsThatOfItsStore(string repository, string location)
     {
-        Assert.Equal(location, StoreCatalog.LocationOf(repository, "/root"));
-        if (location.StartsWith("file:", StringComparison.Ordinal))
+        Assert.Equal(location, _catalog.LocationOf(repository, "/root"));
+        if (!location.StartsWith("s3:", StringComparison.Ordinal) && !location.StartsWith("https:", StringComparison.Ordinal))
         {
             Assert.Equal(location, _catalog.Open(repository, "/root", Gateway().GetSection, Gateway().GetSection, Context()).Location);
         }
