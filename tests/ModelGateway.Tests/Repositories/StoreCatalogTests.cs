@@ -138,7 +138,7 @@ public sealed class StoreCatalogTests
     {
         IObjectStore store = Backends.Stores.Open(repository, "/", Gateway().GetSection, Gateway().GetSection, Context());
 
-        Assert.Equal((location, location), (store.Location, StoreCatalog.LocationOf(repository, "/")));
+        Assert.Equal((location, location), (store.Location, Backends.Stores.LocationOf(repository, "/")));
     }
 
     private Func<Uri, IObjectStore> OpenOther(IConfiguration forAll, IConfiguration own)
