@@ -132,7 +132,16 @@ internal sealed class GcsObjectStore(GcsLocation location, GcsRequest requests, 
         while (true)
         {
             stall.CancelAfter(RangeReader.StallTimeout);
-            int read = await content.ReadAsync(buffer, stall.Token);
+            int read;
+            try
+            {
+                read = await content.ReadAsync(buffer, stall.Token);
+            }
+            catch (IOException exception)
+            {
+                throw new IOException($"'{Location}' cannot be read: the connection was cut: {RangeReader.Describe(exception)}", exception);
+            }
+
             if (read == 0)
             {
                 return body;

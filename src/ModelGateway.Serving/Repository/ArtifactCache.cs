@@ -58,7 +58,7 @@ public sealed class ArtifactCache : IDisposable
         _folder = Path.Combine(root, $"artifacts-{Guid.NewGuid():n}");
 
         // Locked before it gets the name by which others look for it: they must never find it unlocked.
-        _lock = new FileStream(_folder + ".new", FileMode.CreateNew, FileAccess.Write, FileShare.Delete);
+        _lock = new FileStream(_folder + ".new", FileMode.CreateNew, FileAccess.Write, FileShare.None);
         File.Move(_lock.Name, _folder + LockSuffix);
         PrivateFolder.Create(_folder);
         _partial = PrivateFolder.Create(Path.Combine(root, "partial"));

@@ -19,10 +19,12 @@ namespace ModelGateway.Serving.Repository;
 internal sealed class PartialFile : IDisposable
 {
     private const int BufferSize = 1 << 18;
+    private const string DoneSuffix = ".done";
     private const string PartSuffix = ".part";
     private const string PiecesSuffix = ".pieces";
     private const int DiskFullUnix = 28;
     private const int DiskFullWindows = unchecked((int)0x80070070);
+    private static readonly TimeSpan LongestTakingIn = TimeSpan.FromHours(1);
     private readonly string _stem;
     private readonly long _size;
     private readonly long _pieceBytes;
@@ -68,9 +70,9 @@ internal sealed class PartialFile : IDisposable
         {
             file = OpenHandle(stem + PartSuffix, size, makeRoom);
         }
-        catch (IOException) when (File.Exists(stem + PartSuffix))
+        catch (IOException exception) when (exception is FileNotFoundException || File.Exists(stem + PartSuffix))
         {
-            // Another process is at it: two must not write to one file.
+            // Another process is at it, or has just come to its end: two must not write to one file.
             stem = $"{stem}-{Guid.NewGuid():n}";
             file = OpenHandle(stem + PartSuffix, size, makeRoom);
         }
@@ -93,8 +95,9 @@ internal sealed class PartialFile : IDisposable
     {
         foreach (FileInfo part in new DirectoryInfo(folder).EnumerateFiles())
         {
-            string id = Path.GetFileNameWithoutExtension(part.Name);
-            if (isKept(id, part.LastWriteTimeUtc))
+            // A finished one is about to be taken in, by this process or another, unless that is gone.
+            bool isTakenIn = part.Extension == DoneSuffix && DateTime.UtcNow - part.LastWriteTimeUtc < LongestTakingIn;
+            if (isTakenIn || isKept(Path.GetFileNameWithoutExtension(part.Name), part.LastWriteTimeUtc))
             {
                 continue;
             }
@@ -173,7 +176,7 @@ internal sealed class PartialFile : IDisposable
     public string Finish()
     {
         // Renamed while it is still locked: another process that finds it under the old name would go on writing to it.
-        string finished = $"{_stem}-{Guid.NewGuid():n}.done";
+        string finished = $"{_stem}-{Guid.NewGuid():n}{DoneSuffix}";
         File.Move(_stem + PartSuffix, finished);
         Dispose();
         File.Delete(_stem + PiecesSuffix);

@@ -17,9 +17,12 @@ public sealed partial class GatewayProcess : IAsyncDisposable
     private readonly StringBuilder _output = new();
     private readonly Process _process;
 
-    private GatewayProcess(Process process, Uri address)
+    private readonly DirectoryInfo? _artifacts;
+
+    private GatewayProcess(Process process, Uri address, DirectoryInfo? artifacts)
     {
         _process = process;
+        _artifacts = artifacts;
         Client = new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromSeconds(30) };
     }
 
@@ -42,7 +45,10 @@ public sealed partial class GatewayProcess : IAsyncDisposable
     }
 
     /// <summary>Starts the gateway on a free loopback port; does not wait until it answers.</summary>
-    /// <param name="settings">Environment variables, for example <c>Gateway__Repository</c>; a null value removes one.</param>
+    /// <param name="settings">
+    /// Environment variables, for example <c>Gateway__Repository</c>; a null value removes one. Without <c>Gateway__ArtifactFolder</c> it gets
+    /// a folder of its own, so that no test finds what another one fetched.
+    /// </param>
     /// <param name="arguments">Command line arguments.</param>
     /// <param name="wrapper">A program in front, with its arguments, for example <c>strace -f</c>.</param>
     public static GatewayProcess Start(IReadOnlyDictionary<string, string?> settings, IEnumerable<string>? arguments = null, params string[] wrapper)
@@ -70,7 +76,14 @@ public sealed partial class GatewayProcess : IAsyncDisposable
             }
         }
 
-        var gateway = new GatewayProcess(new Process { StartInfo = start }, new Uri(address));
+        DirectoryInfo? artifacts = null;
+        if (!settings.ContainsKey("Gateway__ArtifactFolder"))
+        {
+            artifacts = Directory.CreateTempSubdirectory("modelgateway-artifacts-");
+            start.Environment["Gateway__ArtifactFolder"] = artifacts.FullName;
+        }
+
+        var gateway = new GatewayProcess(new Process { StartInfo = start }, new Uri(address), artifacts);
         gateway._process.OutputDataReceived += gateway.Collect;
         gateway._process.ErrorDataReceived += gateway.Collect;
         gateway._process.Start();
@@ -137,6 +150,7 @@ public sealed partial class GatewayProcess : IAsyncDisposable
 
         _process.Dispose();
         Client.Dispose();
+        _artifacts?.Delete(recursive: true);
     }
 
     private static int FreePort()
