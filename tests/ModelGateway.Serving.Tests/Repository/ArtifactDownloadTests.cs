@@ -184,6 +184,22 @@ public sealed class ArtifactDownloadTests : IDisposable
         Assert.NotEmpty(Partials());
     }
 
+    [Fact]
+    public async Task KeepPartials_DownloadThatAnotherProcessIsTakingIn_Stays()
+    {
+        _folder.AddVersion("iris", 1, Content(10 * PieceBytes));
+        _store.BreakAfter = static _ => 0;
+        ArtifactCache cache = Cache();
+        await Assert.ThrowsAsync<IOException>(() => FetchAsync(cache));
+        string part = Partials().Single(file => file.EndsWith(".part", StringComparison.Ordinal));
+        string finished = Path.ChangeExtension(part, ".done");
+        File.Move(part, finished);
+
+        cache.KeepPartials(_store.Location, []);
+
+        Assert.Equal([finished], Partials());
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
