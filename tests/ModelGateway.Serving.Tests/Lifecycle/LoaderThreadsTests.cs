@@ -59,7 +59,8 @@ public sealed class LoaderThreadsTests
         Assert.Contains("loaded 20", lines);
 
         // .NET's own threads come and go; the rest is the main thread, the loaders and the one pool of ONNX Runtime.
-        Assert.Equal(Count("before"), Count("after"));
+        // One of .NET's that has just begun bears no name yet and is counted with the rest; a thread a model would be 18 more.
+        Assert.InRange(Count("after") - Count("before"), -2, 2);
         Assert.Equal(2, threads.Count(columns => columns[0] == "after" && columns[1].StartsWith("model-loader", StringComparison.Ordinal)));
 
         // A thread that is nicer than the first one inherited that from a load and will be so when it answers requests.
