@@ -10,18 +10,21 @@ namespace ModelGateway.Storage.Http.Tests;
 /// <summary>The example of docs/storage/http.md, taken from the page.</summary>
 public class DocumentedExampleTests
 {
+    private const string Heading = "## Example";
+    private readonly DocumentedPage _page = new("storage/http.md");
+
     [Fact]
     public async Task Example_OfThePage_Works()
     {
-        string directives = Block("nginx")
+        string directives = _page.Block(Heading, "nginx")
             .Replace("/srv/models", "{base}/www", StringComparison.Ordinal)
             .Replace("/etc/nginx/models.users", "{base}/users", StringComparison.Ordinal);
         await using NginxServer nginx = await NginxServer.StartAsync(directives, ("users", "gateway:{PLAIN}password\n"));
         string version = Directory.CreateDirectory(Path.Combine(nginx.Root, "ünï", "1")).FullName;
         await File.WriteAllBytesAsync(Path.Combine(version, "model.onnx"), [1, 2, 3]);
         await File.WriteAllBytesAsync(Path.Combine(version, ".hidden"), [1]);
-        await RunAsync(Block("python"), nginx.Root);
-        await RunAsync(Block("python"), nginx.Root);
+        await RunAsync(_page.Block(Heading, "python"), nginx.Root);
+        await RunAsync(_page.Block(Heading, "python"), nginx.Root);
 
         var harness = new StoreHarness(("Username", "gateway"), ("Password", "password"));
         IObjectStore store = harness.Open(new HttpObjectStoreProvider(), $"{nginx.Address}models/index.json");
@@ -31,13 +34,6 @@ public class DocumentedExampleTests
 
         Assert.Equal("ünï/1/model.onnx", listed.Key);
         Assert.Equal([1, 2, 3], destination.ToArray());
-    }
-
-    private static string Block(string language)
-    {
-        string page = File.ReadAllText(Path.Combine(RepositoryRoot.Path, "docs", "storage", "http.md"));
-        string from = page[(page.IndexOf($"```{language}\n", StringComparison.Ordinal) + language.Length + 4)..];
-        return from[..from.IndexOf("```", StringComparison.Ordinal)];
     }
 
     private static async Task RunAsync(string script, string argument)

@@ -185,9 +185,10 @@ public sealed class FaultProxy : IAsyncDisposable
     {
         string target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
         string? range = context.Request.Headers.Range;
+        string? authorization = context.Request.Headers.Authorization;
         lock (_gate)
         {
-            var request = new FaultRequest(_requests.Count + 1, context.Request.Method, target, range);
+            var request = new FaultRequest(_requests.Count + 1, context.Request.Method, target, range) { Authorization = authorization };
             _requests.Add(request);
             _waiting.RemoveAll(waiting => waiting.Predicate(request) && waiting.Seen.TrySetResult(request));
             return request;

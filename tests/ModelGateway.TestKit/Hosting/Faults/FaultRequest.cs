@@ -7,6 +7,9 @@ namespace ModelGateway.TestKit.Hosting.Faults;
 /// <param name="Range">The Range header, or null.</param>
 public sealed record FaultRequest(int Number, string Method, string PathAndQuery, string? Range)
 {
+    /// <summary>The Authorization header, or null.</summary>
+    public string? Authorization { get; init; }
+
     /// <summary>Without the query.</summary>
     public string Path => PathAndQuery.Split('?', 2)[0];
 }

@@ -68,10 +68,11 @@ public sealed class GcsServer : IAsyncLifetime
 
     public async Task DisposeAsync() => await _app.DisposeAsync();
 
-    /// <summary>A new bucket with a name of its own.</summary>
-    public GcsBucket CreateBucket()
+    /// <summary>A new bucket.</summary>
+    /// <param name="name">Its name; null for one that no other has.</param>
+    public GcsBucket CreateBucket(string? name = null)
     {
-        var bucket = new GcsBucket($"bucket-{Guid.NewGuid():n}");
+        var bucket = new GcsBucket(name ?? $"bucket-{Guid.NewGuid():n}");
         return _buckets.TryAdd(bucket.Name, bucket) ? bucket : throw new InvalidOperationException("The name is taken.");
     }
 
