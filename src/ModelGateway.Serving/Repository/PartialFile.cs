@@ -25,6 +25,9 @@ internal sealed class PartialFile : IDisposable
     private const int OpenAttempts = 10;
     private const int DiskFullUnix = 28;
     private const int DiskFullWindows = unchecked((int)0x80070070);
+    private const int LockedLinux = 11;
+    private const int LockedMac = 35;
+    private const int LockedWindows = unchecked((int)0x80070020);
     private static readonly TimeSpan LongestTakingIn = TimeSpan.FromHours(1);
     private readonly string _stem;
     private readonly long _size;
@@ -233,8 +236,9 @@ internal sealed class PartialFile : IDisposable
 
             file.Dispose();
         }
-        catch (IOException exception) when (!isLast && (exception is FileNotFoundException || File.Exists(path)))
+        catch (IOException exception) when (!isLast && (exception is FileNotFoundException || IsLocked(exception) || File.Exists(path)))
         {
+            // Locked: it may be gone again by now.
         }
 
         return null;
@@ -253,13 +257,15 @@ internal sealed class PartialFile : IDisposable
         {
             return File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, FileOptions.None, size);
         }
-        catch (IOException) when (!File.Exists(path) && makeRoom(size))
+        catch (IOException exception) when (!IsLocked(exception) && !File.Exists(path) && makeRoom(size))
         {
             return File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, FileOptions.None, size);
         }
     }
 
     private static bool IsDiskFull(IOException exception) => exception.HResult is DiskFullUnix or DiskFullWindows;
+
+    private static bool IsLocked(IOException exception) => exception.HResult is LockedLinux or LockedMac or LockedWindows;
 
     private List<string> ReadPieces()
     {
