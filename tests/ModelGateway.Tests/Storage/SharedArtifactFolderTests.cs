@@ -14,12 +14,12 @@ namespace ModelGateway.Tests.Storage;
 public sealed class SharedArtifactFolderTests : IAsyncLifetime
 {
     private const string Bucket = "models";
-    private const int Rounds = 4;
+    private const int Rounds = 3;
 
     // With what the versions weigh, room for three of the twelve files that a round brings.
     private const int FillerBytes = 100_000;
     private const string CacheBytes = "310000";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
     private static readonly string[] Models = ["a", "b", "c", "d", "e", "f"];
     private readonly Random _random = new(20261127);
     private readonly string _artifacts = Directory.CreateTempSubdirectory("artifacts-").FullName;
