@@ -67,6 +67,12 @@ public sealed class ModelView
 /// <param name="Servable">Present while Ready; take a handle from the manager before running it.</param>
 public sealed record VersionView(ServableId Id, ServableState State, string? Reason, Servable? Servable)
 {
-    /// <summary>Where the files lie that answer, or else those that would be loaded: the repository's location and the version's folder.</summary>
+    /// <summary>Where the files lie that answer or drain, or else those that would be loaded: the repository's location and the version's folder.</summary>
     public string? Source { get; init; }
+
+    /// <summary>
+    /// SHA-256 over the files that answer or drain, or else over those that would be loaded, as far as it is known without fetching them: the
+    /// <see cref="Servable.Digest"/> that the version has or will have. Null where it is not known.
+    /// </summary>
+    public string? Digest { get; init; }
 }

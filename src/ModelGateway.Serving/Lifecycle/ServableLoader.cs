@@ -17,33 +17,33 @@ internal sealed partial class ServableLoader(
     /// <param name="id">Model and version.</param>
     /// <param name="listing">The files.</param>
     /// <param name="config">The configuration to load with.</param>
-    /// <param name="enter">Told of every state on the way.</param>
+    /// <param name="enter">Told of every state on the way, and once the files are here of their digest.</param>
     /// <param name="unloaded">Told when the servable is gone from memory.</param>
     /// <param name="cancellationToken">Calls the load off.</param>
     public Servable Load(
-        ServableId id, VersionListing listing, ModelConfig config, Action<ServableState> enter, Action<Servable> unloaded, CancellationToken cancellationToken)
+        ServableId id, VersionListing listing, ModelConfig config, Action<ServableState, string?> enter, Action<Servable> unloaded, CancellationToken cancellationToken)
     {
         // For lines that know nothing of models, such as ONNX Runtime's about a graph.
         using IDisposable? scope = logger.BeginScope(new Dictionary<string, object> { ["Model"] = id.Model, ["Version"] = id.Version });
         long started = time.GetTimestamp();
         options.Signatures.CheckListed(listing);
-        enter(ServableState.Fetching);
+        enter(ServableState.Fetching, null);
 
         // A loader thread may block: it answers nobody.
         ModelArtifact artifact = artifacts.FetchAsync(listing, cancellationToken).GetAwaiter().GetResult();
         IModelInstance? instance = null;
         try
         {
-            enter(ServableState.Verifying);
+            enter(ServableState.Verifying, artifact.Digest);
             options.Signatures.Check(listing, artifact);
             var files = new ArtifactFiles(artifact, options.Encryption);
             string[] labels = ReadLabels(files, cancellationToken);
             ColumnNames? columns = ColumnFile.Read(files, cancellationToken);
-            enter(ServableState.Loading);
+            enter(ServableState.Loading, null);
             instance = runtime.Load(artifact, config, cancellationToken);
             CheckAgainst(instance.Signature, config);
             ModelSignature signature = columns is null ? instance.Signature : ColumnFile.AddTo(instance.Signature, columns);
-            enter(ServableState.Warming);
+            enter(ServableState.Warming, null);
             IReadOnlyList<NamedTensor> example = Warmup.Run(
                 instance, config, options.WarmupTimeout, reason => Log.WarmupSkipped(logger, id.Model, id.Version, reason), cancellationToken);
             Servable servable = Create(id, config, artifact, instance, unloaded, started, labels, example);

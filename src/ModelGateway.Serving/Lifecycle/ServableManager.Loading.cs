@@ -163,7 +163,6 @@ public sealed partial class ServableManager
         Servable servable = version.Ready!;
         version.Ready = null;
         version.ReadyKey = null;
-        version.ReadySource = null;
         Enter(version, ServableState.Draining, null);
         Log.VersionDraining(_logger, version.Id.Model, version.Id.Version);
         return servable;
@@ -233,12 +232,12 @@ public sealed partial class ServableManager
                 replaced = version.Ready;
                 version.Ready = servable;
                 version.ReadyKey = key;
-                version.ReadySource = listing.Source;
+                version.Loaded = (listing.Source, servable!.Digest);
                 version.FailedKey = null;
                 version.RetryAt = default;
                 version.Failures = 0;
                 Enter(version, ServableState.Ready, null);
-                Log.VersionReady(_logger, version.Id.Model, version.Id.Version, servable!.LoadTime.TotalSeconds);
+                Log.VersionReady(_logger, version.Id.Model, version.Id.Version, servable.LoadTime.TotalSeconds);
             }
 
             Advance(slot);
@@ -255,7 +254,7 @@ public sealed partial class ServableManager
         {
             cancellationToken.ThrowIfCancellationRequested();
             Servable servable = _loader.Load(
-                version.Id, listing, config, state => EnterLoading(slot, version, state), loaded => OnUnloaded(slot, version, loaded), cancellationToken);
+                version.Id, listing, config, (state, digest) => EnterLoading(slot, version, listing, state, digest), loaded => OnUnloaded(slot, version, loaded), cancellationToken);
             lock (_gate)
             {
                 _inMemory++;
@@ -336,10 +335,15 @@ public sealed partial class ServableManager
         }
     }
 
-    private void EnterLoading(ModelSlot slot, VersionSlot version, ServableState state)
+    private void EnterLoading(ModelSlot slot, VersionSlot version, VersionListing listing, ServableState state, string? digest)
     {
         lock (_gate)
         {
+            if (digest is not null)
+            {
+                version.Fetched = (listing.Fingerprint, digest);
+            }
+
             // A version that is only loaded anew goes on being Ready.
             if (version.Ready is null)
             {

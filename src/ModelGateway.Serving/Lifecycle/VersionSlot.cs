@@ -23,8 +23,11 @@ internal sealed class VersionSlot(ServableId id)
 
     public string? ReadyKey { get; set; }
 
-    /// <summary>Where the files of what answers came from.</summary>
-    public string? ReadySource { get; set; }
+    /// <summary>Where the files of what answers, or drains, came from, and their digest.</summary>
+    public (string Source, string Digest) Loaded { get; set; }
+
+    /// <summary>What the files of the last fetch turned out to be, with the fingerprint of their listing: known also where the load failed then.</summary>
+    public (string Fingerprint, string Digest) Fetched { get; set; }
 
     public string? FailedKey { get; set; }
 
@@ -49,7 +52,16 @@ internal sealed class VersionSlot(ServableId id)
     /// <summary>Asks the planner again at <see cref="RetryAt"/>.</summary>
     public ITimer? Retry { get; set; }
 
-    public VersionView ToView() => new(Id, Ready is null ? State : ServableState.Ready, Reason, Ready) { Source = ReadySource ?? Listing?.Source };
+    public VersionView ToView()
+    {
+        ServableState state = Ready is null ? State : ServableState.Ready;
+        bool isInMemory = state is ServableState.Ready or ServableState.Draining;
+        return new VersionView(Id, state, Reason, Ready)
+        {
+            Source = isInMemory ? Loaded.Source : Listing?.Source,
+            Digest = isInMemory ? Loaded.Digest : Listing is null || Listing.Fingerprint != Fetched.Fingerprint ? Listing?.Digest : Fetched.Digest,
+        };
+    }
 }
 
 /// <summary>The manager's working state of one model. Touched under the manager's lock only, except <see cref="View"/>.</summary>

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
@@ -83,18 +82,15 @@ public sealed class ArtifactCache : IDisposable
             StoredObject[] files = [.. version.Files.OrderBy(file => file.Key, StringComparer.Ordinal)];
             string[] names = [.. files.Select(file => file.Key[version.Prefix.Length..])];
             string[] paths = [.. names.Select(name => LocalPath(artifact.Directory, name))];
-            pins.AddRange(await EnsureAllAsync(version, files, names, cancellationToken));
-            using IncrementalHash digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-            for (int i = 0; i < files.Length; i++)
+            foreach (string path in paths)
             {
-                Directory.CreateDirectory(Path.GetDirectoryName(paths[i])!);
-                HardLink.CreateOrCopy(pins[i].Path, paths[i]);
-                AppendTo(digest, names[i], pins[i].Sha256);
+                Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             }
 
+            pins.AddRange(await EnsureAllAsync(version, files, names, paths, cancellationToken));
+            string digest = ArtifactDigest.Of(names.Zip(pins, static (name, pin) => (name, pin.Sha256)));
             _metrics?.FetchSeconds.Observe(_time.GetElapsedTime(started).TotalSeconds);
-            return new ModelArtifact(
-                artifact.Directory, Convert.ToHexStringLower(digest.GetHashAndReset()), files.Sum(file => file.Size), () => pins.ForEach(pin => pin.Dispose()));
+            return new ModelArtifact(artifact.Directory, digest, files.Sum(file => file.Size), () => pins.ForEach(pin => pin.Dispose()));
         }
         catch
         {
@@ -102,6 +98,13 @@ public sealed class ArtifactCache : IDisposable
             throw;
         }
     }
+
+    /// <summary>
+    /// SHA-256 of an object as it was listed, where it has been fetched before and is here still; null else. Lower-case hexadecimal.
+    /// </summary>
+    /// <param name="location">The store's location.</param>
+    /// <param name="source">As listed.</param>
+    public string? Recall(string location, in StoredObject source) => source.Tag.Length > 0 ? _blobs.Recall(BlobFolder.RefOf(location, source)) : null;
 
     /// <summary>Forgets downloads of one store that broke off and whose object is no longer there, or is another now.</summary>
     /// <param name="location">The store's location.</param>
@@ -153,14 +156,14 @@ public sealed class ArtifactCache : IDisposable
     }
 
     // All pins or none.
-    private async Task<BlobPin[]> EnsureAllAsync(VersionListing version, StoredObject[] files, string[] names, CancellationToken cancellationToken)
+    private async Task<BlobPin[]> EnsureAllAsync(VersionListing version, StoredObject[] files, string[] names, string[] paths, CancellationToken cancellationToken)
     {
         using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         async Task<BlobPin> EnsureOneAsync(int i)
         {
             try
             {
-                return await EnsureAsync(version.Store, files[i], version.Checksums?.GetValueOrDefault(names[i])?.ToLowerInvariant(), stop.Token);
+                return await EnsureAsync(version.Store, files[i], version.Checksums?.GetValueOrDefault(names[i])?.ToLowerInvariant(), paths[i], stop.Token);
             }
             catch
             {
@@ -190,8 +193,9 @@ public sealed class ArtifactCache : IDisposable
     /// <param name="store">Where the object lies.</param>
     /// <param name="source">As listed.</param>
     /// <param name="sha256">What the manifest says it is, or null.</param>
+    /// <param name="link">Where it is to be in the version's folder.</param>
     /// <param name="cancellationToken">Ends the fetch.</param>
-    private async Task<BlobPin> EnsureAsync(IObjectStore store, StoredObject source, string? sha256, CancellationToken cancellationToken)
+    private async Task<BlobPin> EnsureAsync(IObjectStore store, StoredObject source, string? sha256, string link, CancellationToken cancellationToken)
     {
         string reference = BlobFolder.RefOf(store.Location, source);
         string id = PartialPrefix(store.Location) + reference;
@@ -200,7 +204,7 @@ public sealed class ArtifactCache : IDisposable
         await files.WaitAsync(cancellationToken);
         try
         {
-            return await EnsureAsync(store, source, sha256, reference, id, cancellationToken);
+            return await EnsureAsync(store, source, sha256, reference, id, link, cancellationToken);
         }
         finally
         {
@@ -208,14 +212,14 @@ public sealed class ArtifactCache : IDisposable
         }
     }
 
-    private async Task<BlobPin> EnsureAsync(IObjectStore store, StoredObject source, string? sha256, string reference, string id, CancellationToken cancellationToken)
+    private async Task<BlobPin> EnsureAsync(IObjectStore store, StoredObject source, string? sha256, string reference, string id, string link, CancellationToken cancellationToken)
     {
         string? claimed = sha256 ?? (source.Checksum is { Algorithm: ChecksumAlgorithm.Sha256 } checksum ? checksum.Hex : null);
 
         // A claim alone opens nothing that this very store has not delivered before: else whoever knows the hash of another repository's
         // file could have it served as his own.
         string? known = claimed is null ? (source.Tag.Length > 0 ? _blobs.Recall(reference) : null) : _blobs.HasDelivered(store.Location, claimed) ? claimed : null;
-        if (known is not null && _blobs.TryPin(known, source.Size, cancellationToken) is { } pin)
+        if (known is not null && _blobs.TryPin(known, source.Size, link, cancellationToken) is { } pin)
         {
             Count("hit");
             return pin;
@@ -224,7 +228,7 @@ public sealed class ArtifactCache : IDisposable
         Count("miss");
         _blobs.EnsureFolders();
         PrivateFolder.Create(_partial);
-        pin = await DownloadAsync(store, source, id, sha256, cancellationToken);
+        pin = await DownloadAsync(store, source, id, sha256, link, cancellationToken);
         _metrics?.ArtifactCacheBytes.Set(_blobs.Bytes);
         _blobs.RememberDelivered(store.Location, pin.Sha256);
         if (source.Tag.Length > 0)
@@ -239,7 +243,7 @@ public sealed class ArtifactCache : IDisposable
     /// Downloads until the content is what it should be. Damage on the way differs from time to time: what comes twice the same, and with the
     /// store's own checksum where it has one, is what lies in the store.
     /// </summary>
-    private async Task<BlobPin> DownloadAsync(IObjectStore store, StoredObject source, string id, string? sha256, CancellationToken cancellationToken)
+    private async Task<BlobPin> DownloadAsync(IObjectStore store, StoredObject source, string id, string? sha256, string link, CancellationToken cancellationToken)
     {
         ObjectChecksum? expected = source.Checksum ?? await FindChecksumAsync(store, source, cancellationToken);
         string? before = null;
@@ -256,7 +260,7 @@ public sealed class ArtifactCache : IDisposable
                 bool isWhatTheStoreHas = expected is null || checksum == expected;
                 if (isWhatTheStoreHas && (sha256 is null || found == sha256))
                 {
-                    return _blobs.Add(partial.Finish(), found);
+                    return _blobs.Add(partial.Finish(), found, link);
                 }
 
                 partial.Discard();
@@ -349,17 +353,6 @@ public sealed class ArtifactCache : IDisposable
         return path.StartsWith(directory + Path.DirectorySeparatorChar, StringComparison.Ordinal)
             ? path
             : throw new InvalidDataException($"'{name}' leaves the version's folder.");
-    }
-
-    // name length (4 bytes) | name | SHA-256 of the content: no two sets of files spell the same bytes.
-    private static void AppendTo(IncrementalHash digest, string name, string sha256)
-    {
-        byte[] bytes = Encoding.UTF8.GetBytes(name);
-        byte[] length = new byte[sizeof(int)];
-        BinaryPrimitives.WriteInt32LittleEndian(length, bytes.Length);
-        digest.AppendData(length);
-        digest.AppendData(bytes);
-        digest.AppendData(Convert.FromHexString(sha256));
     }
 
     /// <param name="Connections">One for each range under way.</param>

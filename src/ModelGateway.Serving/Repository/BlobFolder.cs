@@ -14,8 +14,9 @@ namespace ModelGateway.Serving.Repository;
 /// refs/(id)        the SHA-256 that an object of a store was found to have; the id is over location, key, tag and size, or over
 ///                  location and SHA-256: that store has delivered this content
 /// </code>
-/// <c>_pins</c> counts what this process uses and guards itself and <c>_bytes</c>. A file that another process removes is no
-/// loss: what is loaded from it has a link of its own, and the next use fetches it anew.
+/// <c>_pins</c> counts what this process uses and guards itself and <c>_bytes</c>. Other processes know nothing of it and may remove a file at
+/// any moment, so whoever is given one is given a link of its own first, and all that is done with the content is done to that: then a
+/// removal is no loss, and the next use fetches the file anew.
 /// </remarks>
 internal sealed class BlobFolder
 {
@@ -98,34 +99,37 @@ internal sealed class BlobFolder
     }
 
     /// <summary>
-    /// Pins a file if it is there and its content is what its name says; a damaged one is removed. The pin is taken first, so that nobody
-    /// removes the file in between.
+    /// Pins a file and links it, if it is there and its content is what its name says; a damaged one is removed. The pin is taken first, so that
+    /// this process does not remove the file in between.
     /// </summary>
     /// <param name="sha256">Its name.</param>
     /// <param name="size">Its length, as whoever asks for it was told; bytes.</param>
+    /// <param name="link">Where it is linked to; a name that is free, and that stays free where the answer is null.</param>
     /// <param name="cancellationToken">Ends the check.</param>
-    public BlobPin? TryPin(string sha256, long size, CancellationToken cancellationToken)
+    public BlobPin? TryPin(string sha256, long size, string link, CancellationToken cancellationToken)
     {
         BlobPin pin = Pin(sha256);
         bool kept = false;
         try
         {
-            kept = new FileInfo(pin.Path) is { Exists: true } file && file.Length == size && IsWhole(sha256, pin.Path, cancellationToken);
+            kept = TryLink(PathOf(sha256), link) && new FileInfo(link).Length == size && IsWhole(sha256, link, cancellationToken);
             return kept ? pin : null;
         }
         finally
         {
             if (!kept)
             {
+                TryDelete(new FileInfo(link));
                 pin.Dispose();
             }
         }
     }
 
-    /// <summary>Takes a finished file in under the SHA-256 of its content, and pins it.</summary>
+    /// <summary>Takes a finished file in under the SHA-256 of its content, pins it and links it.</summary>
     /// <param name="file">A file in the same file system; it is gone afterwards.</param>
     /// <param name="sha256">Of its content.</param>
-    public BlobPin Add(string file, string sha256)
+    /// <param name="link">Where it is linked to; a name that is free.</param>
+    public BlobPin Add(string file, string sha256, string link)
     {
         long size = new FileInfo(file).Length;
         if (!OperatingSystem.IsWindows())
@@ -136,19 +140,23 @@ internal sealed class BlobFolder
         BlobPin pin = Pin(sha256);
         try
         {
-            bool isNew = !File.Exists(pin.Path);
-            File.Move(file, pin.Path, overwrite: true);
+            // Before the others can see it, and find that there is no room for it.
+            HardLink.CreateOrCopy(file, link);
+            string path = PathOf(sha256);
+            bool isNew = !File.Exists(path);
+            File.Move(file, path, overwrite: true);
             if (isNew)
             {
                 Interlocked.Add(ref _bytes, size);
             }
 
-            Touch(pin.Path);
+            Touch(path);
             Trim(_maxBytes);
             return pin;
         }
         catch
         {
+            TryDelete(new FileInfo(file));
             pin.Dispose();
             throw;
         }
@@ -171,6 +179,22 @@ internal sealed class BlobFolder
 
     private static string DeliveryOf(string location, string sha256) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{location}\n{sha256}")));
 
+    private string PathOf(string sha256) => Path.Combine(_blobs, sha256);
+
+    private static bool TryLink(string path, string link)
+    {
+        try
+        {
+            HardLink.CreateOrCopy(path, link);
+            return true;
+        }
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException)
+        {
+            // Not there, or not to be read: to be fetched.
+            return false;
+        }
+    }
+
     private bool IsWhole(string sha256, string path, CancellationToken cancellationToken)
     {
         byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
@@ -188,17 +212,17 @@ internal sealed class BlobFolder
 
             if (Convert.ToHexStringLower(hash.GetHashAndReset()) == sha256)
             {
-                Touch(path);
+                Touch(PathOf(sha256));
                 return true;
             }
 
             _count("damaged");
-            Remove(new FileInfo(path));
+            Remove(new FileInfo(PathOf(sha256)));
             return false;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // Not there, or not to be read: to be fetched.
+            // Not to be read: to be fetched.
             return false;
         }
         finally
@@ -267,7 +291,7 @@ internal sealed class BlobFolder
             _pins[sha256] = _pins.GetValueOrDefault(sha256) + 1;
         }
 
-        return new BlobPin(sha256, Path.Combine(_blobs, sha256), Unpin);
+        return new BlobPin(sha256, Unpin);
     }
 
     private void Unpin(string sha256)

@@ -1,14 +1,12 @@
 namespace ModelGateway.Serving.Repository;
 
 /// <summary>Keeps one file of the cache from being removed by this process until it is disposed.</summary>
-internal sealed class BlobPin(string sha256, string path, Action<string> unpin) : IDisposable
+internal sealed class BlobPin(string sha256, Action<string> unpin) : IDisposable
 {
     private int _disposed;
 
     /// <summary>SHA-256 of the content, lower-case hexadecimal.</summary>
     public string Sha256 { get; } = sha256;
-
-    public string Path { get; } = path;
 
     public void Dispose()
     {

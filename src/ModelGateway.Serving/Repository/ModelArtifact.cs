@@ -4,7 +4,7 @@ namespace ModelGateway.Serving.Repository;
 
 /// <summary>The files of one version in a local folder that nobody else writes to. Disposing it removes the folder.</summary>
 /// <param name="directory">The folder; external data files lie beside the model as in the repository.</param>
-/// <param name="digest">SHA-256 over the names and contents of all its files, lower-case hexadecimal.</param>
+/// <param name="digest">SHA-256 over the names and contents of its files, see <see cref="ArtifactDigest"/>; lower-case hexadecimal.</param>
 /// <param name="sizeBytes">The sum of all file sizes.</param>
 /// <param name="removed">Told once, when the folder is gone; null for nobody.</param>
 public sealed class ModelArtifact(string directory, string digest, long sizeBytes, Action? removed = null) : IDisposable
@@ -20,7 +20,7 @@ public sealed class ModelArtifact(string directory, string digest, long sizeByte
     /// <summary>Where the files lie.</summary>
     public string Directory { get; } = directory;
 
-    /// <summary>SHA-256 over the names and contents of all files, lower-case hexadecimal.</summary>
+    /// <summary>SHA-256 over the names and contents of all files but the manifest and its signature, lower-case hexadecimal.</summary>
     public string Digest { get; } = digest;
 
     /// <summary>The sum of all file sizes.</summary>

@@ -22,6 +22,9 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
     private const int TextsAtATime = 8;
     private readonly Sightings _sightings = new(store.MustSettle ? settleTime : TimeSpan.Zero, time);
     private readonly Dictionary<string, JournaledText> _texts = new(StringComparer.Ordinal);
+
+    // By the version's prefix: what the files that are listed, without a manifest, were found to be at the first look at them.
+    private readonly Dictionary<string, (string Fingerprint, string? Digest)> _digests = new(StringComparer.Ordinal);
     private ObjectListing? _last;
     private RepositoryListing? _read;
 
@@ -31,7 +34,10 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
     /// <summary>Stands before the name of every folder to make the model's name; may be empty.</summary>
     public string NamePrefix { get; init; } = "";
 
-    /// <summary>Told what there is, so that it forgets downloads that nobody will go on with; null for nobody.</summary>
+    /// <summary>
+    /// Told what there is, so that it forgets downloads that nobody will go on with, and asked what it knows of files without a checksum; null for
+    /// nobody.
+    /// </summary>
     public ArtifactCache? Artifacts { get; init; }
 
     /// <summary>Where the last good listing is kept for a start without the store; null for nowhere.</summary>
@@ -119,6 +125,11 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
             _texts.Remove(gone);
         }
 
+        foreach (string gone in _digests.Keys.Where(prefix => !reading.Seen.Contains(prefix)).ToList())
+        {
+            _digests.Remove(gone);
+        }
+
         return new RepositoryListing(models, problems) { HasUnreadTexts = reading.HasUnreadTexts };
     }
 
@@ -185,13 +196,47 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
         wait ??= Has(ManifestSignature.FileName) ? $"Waiting for {VersionManifest.FileName}, whose signature is there."
             : !settled ? "Its files are still changing."
             : null;
-        return new VersionListing(version, files, fingerprint, wait) { Store = Store, Prefix = prefix, IsSettling = wait is not null && !settled };
+        return new VersionListing(version, files, fingerprint, wait)
+        {
+            Store = Store,
+            Prefix = prefix,
+            IsSettling = wait is not null && !settled,
+
+            // Of half a version nobody wants to know it.
+            Digest = wait is null ? DigestOf(prefix, files, fingerprint) : null,
+        };
+    }
+
+    // Asked once for as long as the files stay the same: when they are fetched later, the manager learns it from there.
+    private string? DigestOf(string prefix, IReadOnlyList<StoredObject> files, string fingerprint)
+    {
+        if (_digests.TryGetValue(prefix, out (string Fingerprint, string? Digest) known) && known.Fingerprint == fingerprint)
+        {
+            return known.Digest;
+        }
+
+        var named = new List<(string Name, string Sha256)>(files.Count);
+        foreach (StoredObject file in files)
+        {
+            string? sha256 = file.Checksum is { Algorithm: ChecksumAlgorithm.Sha256 } checksum ? checksum.Hex : Artifacts?.Recall(Store.Location, file);
+            if (sha256 is null)
+            {
+                break;
+            }
+
+            named.Add((file.Key[prefix.Length..], sha256));
+        }
+
+        string? digest = named.Count == files.Count ? ArtifactDigest.Of(named) : null;
+        _digests[prefix] = (fingerprint, digest);
+        return digest;
     }
 
     private async Task<VersionListing> ReadManifestAsync(
         string prefix, long version, IReadOnlyList<StoredObject> files, StoredObject manifestFile, string fingerprint, Reading reading)
     {
-        VersionListing Waiting(string reason) => new(version, files, fingerprint, reason) { Store = Store, Prefix = prefix };
+        string? digest = null;
+        VersionListing Waiting(string reason) => new(version, files, fingerprint, reason) { Store = Store, Prefix = prefix, Digest = digest };
         Text text = await ReadTextAsync(manifestFile, VersionManifest.LargestSize, reading);
         if (text.Problem is not null)
         {
@@ -208,6 +253,7 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
             return Waiting(exception.Message);
         }
 
+        digest = ArtifactDigest.Of(manifest.Files.Select(static file => (file.Name, file.Sha256)));
         Dictionary<string, StoredObject> byKey = files.ToDictionary(file => file.Key, StringComparer.Ordinal);
         var named = new List<StoredObject> { manifestFile };
         foreach (ManifestFile file in manifest.Files)
@@ -234,6 +280,7 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
         {
             Store = Store,
             Prefix = prefix,
+            Digest = digest,
             Checksums = manifest.Files.ToDictionary(file => file.Name, file => file.Sha256, StringComparer.Ordinal),
         };
     }

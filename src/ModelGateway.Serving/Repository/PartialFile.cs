@@ -22,8 +22,12 @@ internal sealed class PartialFile : IDisposable
     private const string DoneSuffix = ".done";
     private const string PartSuffix = ".part";
     private const string PiecesSuffix = ".pieces";
+    private const int OpenAttempts = 10;
     private const int DiskFullUnix = 28;
     private const int DiskFullWindows = unchecked((int)0x80070070);
+    private const int LockedLinux = 11;
+    private const int LockedMac = 35;
+    private const int LockedWindows = unchecked((int)0x80070020);
     private static readonly TimeSpan LongestTakingIn = TimeSpan.FromHours(1);
     private readonly string _stem;
     private readonly long _size;
@@ -65,16 +69,11 @@ internal sealed class PartialFile : IDisposable
     {
         int count = (int)Math.Max(1, (size + pieceBytes - 1) / pieceBytes);
         string stem = Path.Combine(folder, id);
-        SafeFileHandle file;
-        try
+        SafeFileHandle? file;
+        for (int attempt = 1; (file = TryOpenHandle(stem + PartSuffix, size, makeRoom, isLast: attempt == OpenAttempts)) is null; attempt++)
         {
-            file = OpenHandle(stem + PartSuffix, size, makeRoom);
-        }
-        catch (IOException exception) when (exception is FileNotFoundException || File.Exists(stem + PartSuffix))
-        {
-            // Another process is at it, or has just come to its end: two must not write to one file.
-            stem = $"{stem}-{Guid.NewGuid():n}";
-            file = OpenHandle(stem + PartSuffix, size, makeRoom);
+            // Another process is at it, has just come to its end, or took it for a leftover: two must not write to one file.
+            stem = Path.Combine(folder, $"{id}-{Guid.NewGuid():n}");
         }
 
         try
@@ -104,11 +103,8 @@ internal sealed class PartialFile : IDisposable
 
             try
             {
-                using (part.Open(FileMode.Open, FileAccess.ReadWrite, FileShare.None))
-                {
-                }
-
-                part.Delete();
+                // Removed before it is let go of: who opens it meanwhile finds it locked, and who opens it afterwards does not find it.
+                using FileStream leftover = new(part.FullName, FileMode.Open, FileAccess.ReadWrite, FileShare.None, 0, FileOptions.DeleteOnClose);
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
@@ -225,6 +221,29 @@ internal sealed class PartialFile : IDisposable
         }
     }
 
+    // Null where it is another process's.
+    private static SafeFileHandle? TryOpenHandle(string path, long size, Func<long, bool> makeRoom, bool isLast)
+    {
+        try
+        {
+            SafeFileHandle file = OpenHandle(path, size, makeRoom);
+
+            // Unix opens first and locks then: in between it may have been removed, and a file without a name cannot be finished.
+            if (File.Exists(path) || isLast)
+            {
+                return file;
+            }
+
+            file.Dispose();
+        }
+        catch (IOException exception) when (!isLast && (exception is FileNotFoundException || IsLocked(exception) || File.Exists(path)))
+        {
+            // Locked: it may be gone again by now.
+        }
+
+        return null;
+    }
+
     private static SafeFileHandle OpenHandle(string path, long size, Func<long, bool> makeRoom)
     {
         if (File.Exists(path))
@@ -238,7 +257,7 @@ internal sealed class PartialFile : IDisposable
         {
             return File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, FileOptions.None, size);
         }
-        catch (IOException) when (!File.Exists(path) && makeRoom(size))
+        catch (IOException exception) when (!IsLocked(exception) && !File.Exists(path) && makeRoom(size))
         {
             return File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, FileOptions.None, size);
         }
@@ -246,10 +265,21 @@ internal sealed class PartialFile : IDisposable
 
     private static bool IsDiskFull(IOException exception) => exception.HResult is DiskFullUnix or DiskFullWindows;
 
+    private static bool IsLocked(IOException exception) => exception.HResult is LockedLinux or LockedMac or LockedWindows;
+
     private List<string> ReadPieces()
     {
-        string path = _stem + PiecesSuffix;
-        string[] lines = File.Exists(path) ? File.ReadAllLines(path) : [];
+        string[] lines;
+        try
+        {
+            lines = File.ReadAllLines(_stem + PiecesSuffix);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // None, or another process is about to remove them.
+            return [];
+        }
+
         return lines.Length > 0 && lines[0] == _pieceBytes.ToString(CultureInfo.InvariantCulture) ? [.. lines.Skip(1)] : [];
     }
 

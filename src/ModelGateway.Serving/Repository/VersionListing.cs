@@ -21,6 +21,13 @@ public sealed record VersionListing(long Version, IReadOnlyList<StoredObject> Fi
 
     /// <summary>SHA-256 by file name where the version has a manifest; null where it has none.</summary>
     public IReadOnlyDictionary<string, string>? Checksums { get; init; }
+
+    /// <summary>
+    /// The <see cref="ModelArtifact.Digest"/> that the version will have, as far as it can be told without fetching it: by its manifest, by the
+    /// SHA-256 that the store's index lists, or because its files were fetched before. Null where it cannot. What is fetched is compared
+    /// with the first two; until then they are what the publisher says.
+    /// </summary>
+    public string? Digest { get; init; }
 }
 
 /// <summary>One model folder as one scan saw it.</summary>

@@ -18,12 +18,14 @@ public sealed class ServableManagerRequestTests
 
         serving.Manager.RequestUnload("adder");
         Assert.Equal(ServableState.Draining, serving.State("adder", 1));
+        Assert.Equal(held.Servable.Digest, serving.Version("adder", 1).Digest);
         Assert.Contains("Draining", serving.Refusal("adder").Message, StringComparison.Ordinal);
         Assert.Equal(1, await serving.PredictAsync(held));
         held.Dispose();
         await serving.SettleAsync();
 
         Assert.Equal((ServableState.Unloaded, "It was unloaded by request."), (serving.State("adder", 1), serving.Version("adder", 1).Reason));
+        Assert.Equal(held.Servable.Digest, serving.Version("adder", 1).Digest);
         serving.Add("adder", 2, TestModels.AddConstant(2));
         serving.Add("adder", 1, TestModels.AddConstant(3));
         await serving.ScanAndSettleAsync();

@@ -16,6 +16,7 @@ public sealed class ServableTests
         await serving.ScanAndSettleAsync();
         ServableHandle first = serving.Acquire("model");
         ServableHandle second = serving.Acquire("model");
+        string? source = serving.Version("model", 1).Source;
         serving.Folder.RemoveModel("model");
         await serving.ScanAsync();
         FakeInstance instance = runtime.Instances[0];
@@ -24,6 +25,7 @@ public sealed class ServableTests
         first.Dispose();
         Assert.False(instance.IsDisposed);
         Assert.Equal(ServableState.Draining, serving.State("model", 1));
+        Assert.Equal((source, first.Servable.Digest), (serving.Version("model", 1).Source, serving.Version("model", 1).Digest));
         Assert.Single(serving.Artifacts());
         second.Dispose();
 

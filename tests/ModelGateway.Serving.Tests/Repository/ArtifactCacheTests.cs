@@ -73,6 +73,51 @@ public sealed class ArtifactCacheTests : IDisposable
         Assert.Equal(sets.Length, digests.Count);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task FetchAsync_ManifestAndSignature_AreNoPartOfTheDigest(bool isSigned)
+    {
+        _folder.AddVersion("plain", 1, [1], ("a/b", [2]), ("a.c", [3]));
+        _folder.AddVersionWithManifest("iris", 1, [1], ("a/b", [2]), ("a.c", [3]));
+        if (isSigned)
+        {
+            _folder.WriteFile("iris", 1, "manifest.json.sig", [7]);
+        }
+
+        using ModelArtifact plain = await FetchAsync("plain");
+        using ModelArtifact artifact = await FetchAsync();
+
+        Assert.Equal(plain.Digest, artifact.Digest);
+        Assert.Equal(artifact.Digest, (await ListingAsync("iris")).Digest);
+    }
+
+    [Fact]
+    public async Task FetchAsync_AnotherProcessRemovesWhatIsBeingUsed_IsNoLoss()
+    {
+        _folder.AddVersion("iris", 1, [1], ("a", [2]));
+        (await FetchAsync()).Dispose();
+        int found = 0;
+        _folder.AddVersion("other", 1, [3], ("a", [2]));
+        _store.OnCopy = (file, _) =>
+        {
+            // The first file has been fetched, or found, and the second is under way.
+            if (file.Key == "other/1/model.onnx")
+            {
+                found = Directory.GetFiles(Path.Combine(_root, "blobs")).Length;
+                new ArtifactCache(_root, new ArtifactCacheOptions { MaxBytes = 0 }).Dispose();
+            }
+
+            return Task.CompletedTask;
+        };
+
+        using ModelArtifact artifact = await FetchAsync("other");
+
+        Assert.Equal(2, found);
+        Assert.Equal(new byte[] { 2 }, await File.ReadAllBytesAsync(Path.Combine(artifact.Directory, "a")));
+        Assert.Equal(new byte[] { 3 }, await File.ReadAllBytesAsync(artifact.ModelFile));
+    }
+
     [Fact]
     public async Task FetchAsync_FileIsNotWhatTheManifestSays_SaysWhichAndLeavesNothing()
     {

@@ -95,6 +95,23 @@ public sealed class StoreEndToEndTests : IDisposable
         await gateway.WaitForAsync(Model, 3, 3);
     }
 
+    [Fact]
+    public async Task Index_StoreWithAnIndex_HasTheDigestOfWhatWasNeverFetched()
+    {
+        await using PublishedStore store = await StartStoreAsync(PublishedStore.S3WithIndex);
+        await store.PublishAsync(Model, 2, TestModels.AddConstant(2));
+        await using StoreGateway gateway = await StoreGateway.StartAsync(_artifacts, store);
+        JsonElement unselected = await gateway.EntryAsync(Model, 1);
+        string? before = unselected.GetProperty("digest").GetString();
+
+        await gateway.LoadAsync(Model, "version_policy: all");
+
+        Assert.Equal("The version policy does not select it.", unselected.GetProperty("reason").GetString());
+        JsonElement loaded = await gateway.EntryAsync(Model, 1);
+        Assert.Equal(("READY", before), (loaded.GetProperty("state").GetString(), loaded.GetProperty("digest").GetString()));
+        Assert.Contains($"\"digest\":\"{before}\"", await gateway.GetAsync($"/v2/models/{Model}/versions/1"), StringComparison.Ordinal);
+    }
+
     private static async Task<PublishedStore> StartStoreAsync(string name)
     {
         PublishedStore store = await PublishedStore.StartAsync(name);

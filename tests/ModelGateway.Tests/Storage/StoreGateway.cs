@@ -82,6 +82,13 @@ internal sealed class StoreGateway : IAsyncDisposable
         return [.. answer.RootElement.GetProperty("repositories").EnumerateArray().Select(item => item.GetString()!)];
     }
 
+    /// <summary>Loads a model with a configuration in place of its <c>model.yaml</c>, and returns when it answers.</summary>
+    public async Task LoadAsync(string model, string config)
+    {
+        using HttpResponseMessage response = await PostAsync($"/v2/repository/models/{model}/load", JsonSerializer.Serialize(new { parameters = new { config } }));
+        Assert.True(response.StatusCode == HttpStatusCode.OK, await response.Content.ReadAsStringAsync());
+    }
+
     /// <summary>The repository index, as it is sent.</summary>
     public async Task<string> IndexAsync()
     {

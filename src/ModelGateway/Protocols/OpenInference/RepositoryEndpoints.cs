@@ -11,6 +11,10 @@ internal static class RepositoryEndpoints
         group.MapPost("/index", static (HttpContext http, RepositoryAnswers answers) => answers.IndexAsync(http))
             .RequireScope(Scopes.Read)
             .WithSummary("Every version of every model that the caller may use, with its state; {\"ready\": true} for those that answer only.")
+            .WithDescription(
+                "`source` is where the files lie. `digest` is one SHA-256 over them, the manifest and its signature left out: of what is in memory, or else of what "
+                + "would be loaded. It is known from the version's manifest.json, from the repository's index.json, or because the version was fetched before; "
+                + "it is left out where only a download would tell it.")
             .Produces<IReadOnlyList<RepositoryIndexAnswer>>()
             .ProducesProblem(StatusCodes.Status400BadRequest);
         group.MapPost("/models/{model}/load", static (HttpContext http, string model, RepositoryAnswers answers) => answers.LoadAsync(http, model))

@@ -15,7 +15,7 @@ internal sealed record RepositoryRequest(bool? Ready, Dictionary<string, JsonEle
 /// <param name="State">READY, LOADING, UNLOADING, UNAVAILABLE or UNKNOWN.</param>
 /// <param name="Reason">Why, or empty.</param>
 /// <param name="Source">Where its files lie: the repository's location and the version's folder.</param>
-/// <param name="Digest">SHA-256 over the files that answer; left out while none do.</param>
+/// <param name="Digest">SHA-256 over the files that answer, or would; left out where that is not known without fetching them.</param>
 internal sealed record RepositoryIndexAnswer(string Name, string? Version, string State, string Reason, string? Source = null, string? Digest = null)
 {
     public const string Ready = "READY";
@@ -24,7 +24,7 @@ internal sealed record RepositoryIndexAnswer(string Name, string? Version, strin
         model.Versions.Count == 0
             ? [new RepositoryIndexAnswer(model.Name, null, "UNAVAILABLE", model.Reason ?? "The model has no versions yet.")]
             : model.Versions.Select(version => new RepositoryIndexAnswer(
-                model.Name, version.Id.Version.ToString(CultureInfo.InvariantCulture), StateOf(version), version.Reason ?? model.Reason ?? "", version.Source, version.Servable?.Digest));
+                model.Name, version.Id.Version.ToString(CultureInfo.InvariantCulture), StateOf(version), version.Reason ?? model.Reason ?? "", version.Source, version.Digest));
 
     // A version that was discovered and has a reason rests for that reason; without one it waits for a loader.
     private static string StateOf(VersionView version) => version.State switch
