@@ -9,11 +9,11 @@ export ORT_DISABLE_TELEMETRY=1
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 
 # tool -> Debian package. strace watches what a process opens and asks for; promtool checks metrics; Chromium opens Swagger UI;
-# curl runs the line that Development prints; openssl signs as publishers do; nginx serves repositories (it is started by the tests, on ports
-# of their own); npm fetches what is below artifacts/tools.
+# curl runs the line that Development prints; openssl signs as publishers do; nginx serves repositories, redis-server and memcached keep predictions
+# (all three are started by the tests, on ports of their own; what Debian may start is not used); npm fetches what is below artifacts/tools.
 declare -A packages=(
   [strace]=strace [promtool]=prometheus [chromium]=chromium [chromedriver]=chromium-driver [curl]=curl
-  [nginx]=nginx-light [npm]=npm [openssl]=openssl
+  [memcached]=memcached [nginx]=nginx-light [npm]=npm [openssl]=openssl [redis-server]=redis-server
 )
 # Where Debian keeps servers; only root's path has it.
 PATH="$PATH:/usr/sbin"

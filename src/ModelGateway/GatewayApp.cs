@@ -1,6 +1,7 @@
 using ModelGateway.Admin;
 using ModelGateway.Admin.Refresh;
 using ModelGateway.Auth;
+using ModelGateway.Caching;
 using ModelGateway.Observability;
 using ModelGateway.OpenApi;
 using ModelGateway.Protocols;
@@ -20,6 +21,7 @@ internal static class GatewayApp
         builder.AddKestrel();
         builder.AddGatewayAuth();
         builder.Services.AddGatewayMetrics();
+        builder.Services.AddPredictionCache();
         builder.Services.AddServing();
         builder.Services.AddProtocols();
         builder.Services.AddOpenApi();
@@ -34,6 +36,7 @@ internal static class GatewayApp
         app.MapMetricsPage();
         app.MapNative();
         app.MapOpenInference();
+        app.MapCache();
         app.MapRefresh();
         app.MapLogLevel();
         app.MapOpenApi();

@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
 using ModelGateway.Auth;
+using ModelGateway.Caching;
 using ModelGateway.Repositories;
 using ModelGateway.Serving.Repository;
 using ModelGateway.Trust;
@@ -49,6 +50,9 @@ internal sealed class GatewayOptions
 
     [ValidateObjectMembers]
     public RuntimeOptions Runtime { get; set; } = new();
+
+    [ValidateObjectMembers]
+    public CacheSettings Cache { get; set; } = new();
 
     [ValidateObjectMembers]
     public LimitOptions Limits { get; set; } = new();

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
+using ModelGateway.Caching;
 using ModelGateway.Repositories;
 using ModelGateway.Trust;
 
@@ -18,6 +19,7 @@ internal static class HostSetup
         builder.Services.AddOptionsWithValidateOnStart<GatewayOptions, GatewayOptionsValidator>().Configure(options => Bind(section, options));
         builder.Services.AddSingleton<IValidateOptions<GatewayOptions>>(new RepositoryValidator(section, builder.Environment));
         builder.Services.AddSingleton<IValidateOptions<GatewayOptions>, TrustOptionsValidator>();
+        builder.Services.AddSingleton<IValidateOptions<GatewayOptions>>(new CacheSettingsValidator(section, builder.Environment));
         builder.Services.AddOptions<HostOptions>()
             .Configure<IOptions<GatewayOptions>>((host, gateway) => host.ShutdownTimeout = gateway.Value.Shutdown.Delay + gateway.Value.Shutdown.Timeout);
     }

@@ -30,6 +30,9 @@ internal static class FloorBenchmark
         {
             ["Gateway__Repository"] = repository.Root,
             ["Gateway__Auth__Enabled"] = "false",
+
+            // The model is measured; what the cache makes of it, CacheBenchmark shows.
+            ["Gateway__Cache__Enabled"] = "false",
         });
         await gateway.WaitUntilReadyAsync();
 
@@ -42,7 +45,7 @@ internal static class FloorBenchmark
         return 0;
     }
 
-    private static async Task CompareAsync(GatewayProcess gateway, string name, string path, string body, int rounds)
+    internal static async Task CompareAsync(GatewayProcess gateway, string name, string path, string body, int rounds, int connections = Connections)
     {
         using var content = new StringContent(body, Encoding.UTF8, "application/json");
         using HttpResponseMessage answer = await gateway.Client.PostAsync(new Uri(path, UriKind.Relative), content);
@@ -55,7 +58,7 @@ internal static class FloorBenchmark
         {
             Uri gatewayUrl = new(gateway.Client.BaseAddress!, path);
             Uri floorUrl = new(new Uri(floorAddress), path);
-            await WarmAsync(floorUrl, gatewayUrl, body);
+            await WarmAsync(floorUrl, gatewayUrl, body, connections);
             var ratios = new List<double>();
             long failures = 0;
             long floorRequests = 0;
@@ -65,8 +68,8 @@ internal static class FloorBenchmark
             TimeSpan gatewayStart = gateway.ProcessorTime();
             for (int round = 0; round < rounds; round++)
             {
-                Wrk.Slice bare = await Wrk.PostAsync(floorUrl, [body], Connections, SliceSeconds);
-                Wrk.Slice served = await Wrk.PostAsync(gatewayUrl, [body], Connections, SliceSeconds);
+                Wrk.Slice bare = await Wrk.PostAsync(floorUrl, [body], connections, SliceSeconds);
+                Wrk.Slice served = await Wrk.PostAsync(gatewayUrl, [body], connections, SliceSeconds);
                 ratios.Add(served.RequestsPerSecond / bare.RequestsPerSecond);
                 failures += served.Failures;
                 floorRequests += bare.Requests;
@@ -88,11 +91,11 @@ internal static class FloorBenchmark
     }
 
     // The first seconds of any .NET method are not yet optimized code.
-    private static async Task WarmAsync(Uri floorUrl, Uri gatewayUrl, string body)
+    private static async Task WarmAsync(Uri floorUrl, Uri gatewayUrl, string body, int connections)
     {
         await WaitUntilListeningAsync(floorUrl);
-        await Wrk.PostAsync(floorUrl, [body], Connections, 3);
-        await Wrk.PostAsync(gatewayUrl, [body], Connections, 3);
+        await Wrk.PostAsync(floorUrl, [body], connections, 3);
+        await Wrk.PostAsync(gatewayUrl, [body], connections, 3);
     }
 
     private static async Task WaitUntilListeningAsync(Uri url)

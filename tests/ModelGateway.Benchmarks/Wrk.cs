@@ -14,12 +14,15 @@ internal static partial class Wrk
     public readonly record struct Slice(double RequestsPerSecond, long Requests, long Failures);
 
     /// <summary>Posts the bodies in turn for some seconds.</summary>
-    public static async Task<Slice> PostAsync(Uri url, IReadOnlyList<string> bodies, int connections, double seconds)
+    public static Task<Slice> PostAsync(Uri url, IReadOnlyList<string> bodies, int connections, double seconds) =>
+        RunScriptAsync(url, Script(bodies), connections, seconds);
+
+    private static async Task<Slice> RunScriptAsync(Uri url, string text, int connections, double seconds)
     {
         string script = Path.GetTempFileName();
         try
         {
-            await File.WriteAllTextAsync(script, Script(bodies));
+            await File.WriteAllTextAsync(script, text);
             string duration = Math.Max(1, Math.Ceiling(seconds)).ToString(CultureInfo.InvariantCulture) + "s";
             string output = await RunAsync("-t1", $"-c{connections}", $"-d{duration}", "--timeout", "30s", "-s", script, url.AbsoluteUri);
             return Parse(output);
@@ -28,6 +31,26 @@ internal static partial class Wrk
         {
             File.Delete(script);
         }
+    }
+
+    /// <summary>Posts bodies of which none comes twice: each has a number of its own in place of <c>NUMBER</c>.</summary>
+    /// <param name="url">Where to.</param>
+    /// <param name="template">The body, with one <c>NUMBER</c>.</param>
+    /// <param name="first">The first number; slices must not overlap.</param>
+    /// <param name="connections">Connections.</param>
+    /// <param name="seconds">How long.</param>
+    public static Task<Slice> PostUniqueAsync(Uri url, string template, long first, int connections, double seconds)
+    {
+        string[] parts = template.Split("NUMBER");
+        return RunScriptAsync(url, string.Create(CultureInfo.InvariantCulture, $$"""
+            wrk.method = "POST"
+            wrk.headers["Content-Type"] = "application/json"
+            local number = {{first}}
+            request = function()
+              number = number + 1
+              return wrk.format(nil, nil, nil, [==[{{parts[0]}}]==] .. number .. [==[{{parts[1]}}]==])
+            end
+            """), connections, seconds);
     }
 
     private static string Script(IReadOnlyList<string> bodies) =>

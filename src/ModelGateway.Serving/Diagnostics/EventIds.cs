@@ -20,6 +20,10 @@ internal static class EventIds
     public const int VersionDraining = 1203;
     public const int VersionRetried = 1204;
     public const int WarmupSkipped = 1205;
+    public const int NotCached = 1206;
+    public const int RowsNotIndependent = 1207;
     public const int RunFailed = 1300;
     public const int RunRefused = 1301;
+    public const int CacheStoreTakenOut = 1410;
+    public const int CacheStoreBack = 1411;
 }

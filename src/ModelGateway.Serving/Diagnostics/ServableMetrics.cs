@@ -7,7 +7,8 @@ namespace ModelGateway.Serving.Diagnostics;
 /// <summary>The series of one loaded version. While it is replaced by itself (a reload) two of these share the series: the last one out removes them.</summary>
 public sealed class ServableMetrics : IDisposable
 {
-    private static readonly string[] Stages = ["read", "wait", "run", "write"];
+    private static readonly int OutcomeCount = Enum.GetValues<CacheOutcome>().Length;
+    private static readonly string[] Stages = ["read", "cache", "wait", "run", "write"];
 
     // Guarded by itself: how many live objects use the series of "model/version" of one registry.
     private static readonly Dictionary<(ServingMetrics, string, string), int> Users = [];
@@ -16,7 +17,9 @@ public sealed class ServableMetrics : IDisposable
     private readonly string _model;
     private readonly string _version;
     private readonly ConcurrentDictionary<string, Counter.Child> _outcomes = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Counter.Child> _bypasses = new(StringComparer.Ordinal);
     private readonly Histogram.Child[] _stages;
+    private readonly Counter.Child?[] _lookups = new Counter.Child?[Enum.GetValues<CacheLevel>().Length * OutcomeCount];
     private bool _disposed;
 
     internal ServableMetrics(ServingMetrics metrics, string model, long version)
@@ -54,13 +57,28 @@ public sealed class ServableMetrics : IDisposable
     public void Count(string outcome) =>
         _outcomes.GetOrAdd(outcome, static (key, self) => self._metrics.Requests.WithLabels(self._model, self._version, key), this).Inc();
 
-    /// <summary>Observes the four stages of one request, in seconds.</summary>
-    public void ObserveStages(double read, double wait, double run, double write)
+    /// <summary>Counts a look into the cache.</summary>
+    public void CountLookup(CacheLevel level, CacheOutcome outcome)
+    {
+        // Two threads that make a series at once get the same one.
+        int index = ((int)level * OutcomeCount) + (int)outcome;
+        Counter.Child series = _lookups[index] ??= _metrics.CacheLookups.WithLabels(
+            _model, _version, level.ToString().ToLowerInvariant(), outcome.ToString().ToLowerInvariant());
+        series.Inc();
+    }
+
+    /// <summary>Counts a request that passes the cache by; the reason is one of a small fixed set.</summary>
+    public void CountBypass(string reason) =>
+        _bypasses.GetOrAdd(reason, static (key, self) => self._metrics.CacheBypasses.WithLabels(self._model, self._version, key), this).Inc();
+
+    /// <summary>Observes the stages of one request that the model ran for, in seconds.</summary>
+    public void ObserveStages(double read, double cache, double wait, double run, double write)
     {
         _stages[0].Observe(read);
-        _stages[1].Observe(wait);
-        _stages[2].Observe(run);
-        _stages[3].Observe(write);
+        _stages[1].Observe(cache);
+        _stages[2].Observe(wait);
+        _stages[3].Observe(run);
+        _stages[4].Observe(write);
     }
 
     /// <summary>What is known once the version is loaded.</summary>
@@ -94,9 +112,12 @@ public sealed class ServableMetrics : IDisposable
 
     private void Remove()
     {
-        foreach (string[] labels in _metrics.Requests.GetAllLabelValues().Where(IsMine))
+        foreach (Counter counter in new[] { _metrics.Requests, _metrics.CacheLookups, _metrics.CacheBypasses })
         {
-            _metrics.Requests.RemoveLabelled(labels);
+            foreach (string[] labels in counter.GetAllLabelValues().Where(IsMine))
+            {
+                counter.RemoveLabelled(labels);
+            }
         }
 
         foreach (string stage in Stages)
@@ -115,4 +136,36 @@ public sealed class ServableMetrics : IDisposable
     }
 
     private bool IsMine(string[] labels) => labels[0] == _model && labels[1] == _version;
+}
+
+/// <summary>The levels of the prediction cache, as metrics name them.</summary>
+public enum CacheLevel
+{
+    /// <summary>Finished answers, found by the bytes of the body.</summary>
+    Answer,
+
+    /// <summary>Predictions in memory.</summary>
+    Memory,
+
+    /// <summary>Single rows of batches.</summary>
+    Row,
+
+    /// <summary>The shared store.</summary>
+    Store,
+
+    /// <summary>Runs under way: an equal request waits for them.</summary>
+    Flight,
+}
+
+/// <summary>What a look found.</summary>
+public enum CacheOutcome
+{
+    /// <summary>A fresh answer.</summary>
+    Hit,
+
+    /// <summary>Nothing that may be answered.</summary>
+    Miss,
+
+    /// <summary>An answer past its time, given while a new one is made.</summary>
+    Stale,
 }

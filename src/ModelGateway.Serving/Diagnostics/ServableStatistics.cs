@@ -6,7 +6,7 @@ namespace ModelGateway.Serving.Diagnostics;
 /// </summary>
 public sealed class ServableStatistics
 {
-    private readonly DurationTotal[] _totals = new DurationTotal[6];
+    private readonly DurationTotal[] _totals = new DurationTotal[8];
     private long _inferences;
     private long _executions;
     private long _lastInference;
@@ -37,6 +37,22 @@ public sealed class ServableStatistics
 
     /// <summary>Writing the answer.</summary>
     public (long Count, long Nanoseconds) ComputeOutput => _totals[5].Read();
+
+    /// <summary>Answers from the cache, with the time that looking took.</summary>
+    public (long Count, long Nanoseconds) CacheHit => _totals[6].Read();
+
+    /// <summary>Looks into the cache that found nothing, with their time.</summary>
+    public (long Count, long Nanoseconds) CacheMiss => _totals[7].Read();
+
+    /// <summary>Counts a request that was answered without a run of its own: as other servers do, neither an inference nor an execution.</summary>
+    public void CountHit(TimeSpan total, TimeSpan lookup)
+    {
+        _totals[0].Add(total);
+        _totals[6].Add(lookup);
+    }
+
+    /// <summary>Counts a look that found nothing, besides the request.</summary>
+    public void CountMiss(TimeSpan lookup) => _totals[7].Add(lookup);
 
     /// <summary>Counts an answered request.</summary>
     public void CountSuccess(long rows, TimeSpan total, TimeSpan read, TimeSpan wait, TimeSpan run, TimeSpan write, DateTimeOffset now)

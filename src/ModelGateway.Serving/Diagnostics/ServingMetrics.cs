@@ -28,7 +28,7 @@ public sealed class ServingMetrics
             "modelgateway_request_seconds", "Whole prediction requests, from the first byte of the body read to the last of the answer handed over.",
             ServableLabels, new HistogramConfiguration { Buckets = LatencyBuckets });
         StageSeconds = metrics.CreateHistogram(
-            "modelgateway_stage_seconds", "Stages of a prediction request: read, wait, run, write.",
+            "modelgateway_stage_seconds", "Stages of a prediction request that the model ran for: read, cache (the look into it), wait, run, write.",
             ["model", "version", "stage"], new HistogramConfiguration { Buckets = LatencyBuckets });
         InFlight = metrics.CreateGauge("modelgateway_requests_in_flight", "Prediction requests being handled.", ServableLabels);
         QueueDepth = metrics.CreateGauge("modelgateway_queue_depth", "Requests waiting for an instance.", ServableLabels);
@@ -52,9 +52,38 @@ public sealed class ServingMetrics
         StoreRequests = metrics.CreateCounter(
             "modelgateway_store_requests_total", "Requests to the stores of the model repositories, by what they ask for and how they end.", ["repository", "operation", "outcome"]);
         StoreBytes = metrics.CreateCounter("modelgateway_store_received_bytes_total", "Bytes of content received from the stores of the model repositories.", ["repository"]);
+        CacheLookups = metrics.CreateCounter(
+            "modelgateway_cache_lookups_total",
+            "Looks into the prediction cache by level (answer: finished answers by the body's bytes; memory: predictions; row: rows of batches; store: the shared store; flight: runs under way) and outcome (hit, miss, stale).",
+            ["model", "version", "level", "outcome"]);
+        CacheBypasses = metrics.CreateCounter(
+            "modelgateway_cache_bypass_total", "Prediction requests that passed the cache by, by reason.", ["model", "version", "reason"]);
+        CacheBytes = metrics.CreateGauge("modelgateway_cache_memory_bytes", "What the prediction cache takes up in memory, by level.", ["level"]);
+        CacheEntries = metrics.CreateGauge("modelgateway_cache_memory_entries", "Entries of the prediction cache in memory, by level.", ["level"]);
+        CacheEvictions = metrics.CreateCounter("modelgateway_cache_evictions_total", "Entries that left the memory because others needed the room, by level.", ["level"]);
+        CacheRefusals = metrics.CreateCounter(
+            "modelgateway_cache_refusals_total", "Entries that were not let into the memory, because what is there is asked for more often or they are too large, by level.", ["level"]);
     }
 
     internal Counter Requests { get; }
+
+    /// <summary>By model, version, level, outcome.</summary>
+    internal Counter CacheLookups { get; }
+
+    /// <summary>By model, version, reason.</summary>
+    internal Counter CacheBypasses { get; }
+
+    /// <summary>By level.</summary>
+    public Gauge CacheBytes { get; }
+
+    /// <summary>By level.</summary>
+    public Gauge CacheEntries { get; }
+
+    /// <summary>By level.</summary>
+    public Counter CacheEvictions { get; }
+
+    /// <summary>By level.</summary>
+    public Counter CacheRefusals { get; }
 
     internal Histogram RequestSeconds { get; }
 

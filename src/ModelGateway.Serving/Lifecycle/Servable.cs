@@ -1,3 +1,4 @@
+using ModelGateway.Serving.Caching;
 using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Models;
 using ModelGateway.Serving.Repository;
@@ -59,6 +60,12 @@ public sealed class Servable
     /// </summary>
     public IReadOnlyList<NamedTensor> Example { get; init; } = [];
 
+    /// <summary>
+    /// The model is marked <c>rows_independent</c>, and trying it at load bore it out: each row of a batch is answered by that row alone, in
+    /// every output. It holds for requests that leave the optional inputs out.
+    /// </summary>
+    public bool AnswersRowsAlone { get; internal set; }
+
     /// <summary>From the start of fetching until Ready.</summary>
     public TimeSpan LoadTime { get; internal set; }
 
@@ -73,6 +80,9 @@ public sealed class Servable
 
     /// <summary>The requests that may run at a time.</summary>
     public InstancePool Pool { get; }
+
+    /// <summary>What its answers are remembered in; null for nothing.</summary>
+    public ServableCache? Cache { get; internal set; }
 
     /// <summary>Takes a handle unless the servable is already being disposed.</summary>
     internal ServableHandle? TryAcquire()
@@ -97,6 +107,7 @@ public sealed class Servable
     {
         if (Interlocked.Decrement(ref _holders) == 0)
         {
+            Cache?.Dispose();
             _instance.Dispose();
             Pool.Dispose();
             _artifact.Dispose();

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using ModelGateway.Serving.Caching;
 using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Models;
 using ModelGateway.Serving.Repository;
@@ -11,7 +12,8 @@ namespace ModelGateway.Serving.Lifecycle;
 
 /// <summary>Brings one version from the repository to Ready: fetch, check, load, warm up. Runs on a loader thread.</summary>
 internal sealed partial class ServableLoader(
-    ArtifactCache artifacts, IModelRuntime runtime, ServingMetrics metrics, ServingOptions options, TimeProvider time, ILogger<ServableManager> logger)
+    ArtifactCache artifacts, IModelRuntime runtime, ServingMetrics metrics, ServingOptions options, TimeProvider time, ILogger<ServableManager> logger,
+    PredictionCache? cache)
 {
     /// <summary>Loads a version; the caller owns the one reference that the servable starts with.</summary>
     /// <param name="id">Model and version.</param>
@@ -46,8 +48,11 @@ internal sealed partial class ServableLoader(
             enter(ServableState.Warming, null);
             IReadOnlyList<NamedTensor> example = Warmup.Run(
                 instance, config, options.WarmupTimeout, reason => Log.WarmupSkipped(logger, id.Model, id.Version, reason), cancellationToken);
+            bool answersRowsAlone = CanBeCached(id, instance) && AnswersRowsAlone(id, instance, config, example, cancellationToken);
             Servable servable = Create(id, config, artifact, instance, unloaded, started, labels, example);
             servable.Signature = signature;
+            servable.AnswersRowsAlone = answersRowsAlone;
+            servable.Cache = cache?.Open(id, artifact.Digest, config, signature, instance.Metadata.NondeterministicNode, servable.AnswersRowsAlone);
             return servable;
         }
         catch
@@ -73,6 +78,28 @@ internal sealed partial class ServableLoader(
         };
         series.SetLoaded(concurrency, instance.MemoryEstimate, servable.LoadTime);
         return servable;
+    }
+
+    private bool CanBeCached(ServableId id, IModelInstance instance)
+    {
+        if (instance.Metadata.NondeterministicNode is { } node)
+        {
+            Log.NotCached(logger, id.Model, id.Version, node);
+        }
+
+        return instance.Metadata.NondeterministicNode is null;
+    }
+
+    // The operator's word is not enough: a cache that mixed up rows would answer wrongly, and nobody would see it.
+    private bool AnswersRowsAlone(ServableId id, IModelInstance instance, ModelConfig config, IReadOnlyList<NamedTensor> example, CancellationToken cancellationToken)
+    {
+        string? obstacle = config.RowsIndependent ? RowProbe.Run(instance, example, options.WarmupTimeout, cancellationToken) : null;
+        if (obstacle is not null)
+        {
+            Log.RowsNotIndependent(logger, id.Model, id.Version, obstacle);
+        }
+
+        return config.RowsIndependent && obstacle is null;
     }
 
     private static void CheckAgainst(ModelSignature signature, ModelConfig config)
@@ -116,5 +143,11 @@ internal sealed partial class ServableLoader(
     {
         [LoggerMessage(EventId = EventIds.WarmupSkipped, Level = LogLevel.Information, Message = "{Model}/{Version} was not warmed up: {Reason} Give it warmup inputs in its model.yaml")]
         public static partial void WarmupSkipped(ILogger logger, string model, long version, string reason);
+
+        [LoggerMessage(EventId = EventIds.NotCached, Level = LogLevel.Information, Message = "{Model}/{Version} is not cached: its graph has the node {Node}, which gives other values on every run")]
+        public static partial void NotCached(ILogger logger, string model, long version, string node);
+
+        [LoggerMessage(EventId = EventIds.RowsNotIndependent, Level = LogLevel.Warning, Message = "{Model}/{Version} is marked rows_independent, but its rows are not kept one by one: {Reason}")]
+        public static partial void RowsNotIndependent(ILogger logger, string model, long version, string reason);
     }
 }

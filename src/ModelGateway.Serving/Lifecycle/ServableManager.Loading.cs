@@ -205,6 +205,9 @@ public sealed partial class ServableManager
             slot.Versions.Remove(version.Id.Version);
             version.Retry?.Dispose();
             _metrics.ModelVersions(version.State).Dec();
+
+            // Its number may be given to other files one day; what is remembered of these is of no use to anybody any more.
+            _cache?.Forget(version.Id);
         }
 
         if (slot.Versions.Count == 0 && !slot.IsListed)

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
+using ModelGateway.Serving.Caching;
 using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Models;
 using ModelGateway.Serving.Repository;
@@ -21,6 +22,7 @@ public sealed partial class ServableManager : IDisposable
     private readonly Lock _gate = new();
     private readonly ConcurrentDictionary<string, ModelSlot> _models = new(StringComparer.Ordinal);
     private readonly ServableLoader _loader;
+    private readonly PredictionCache? _cache;
     private readonly LoaderThreads _threads;
     private readonly ServingMetrics _metrics;
     private readonly ServingOptions _options;
@@ -37,9 +39,11 @@ public sealed partial class ServableManager : IDisposable
 
     /// <summary>A manager without models; they come with <see cref="Apply"/>.</summary>
     public ServableManager(
-        ArtifactCache artifacts, IModelRuntime runtime, ServingMetrics metrics, ServingOptions options, TimeProvider time, ILogger<ServableManager> logger)
+        ArtifactCache artifacts, IModelRuntime runtime, ServingMetrics metrics, ServingOptions options, TimeProvider time, ILogger<ServableManager> logger,
+        PredictionCache? cache = null)
     {
-        _loader = new ServableLoader(artifacts, runtime, metrics, options, time, logger);
+        _loader = new ServableLoader(artifacts, runtime, metrics, options, time, logger, cache);
+        _cache = cache;
         _threads = new LoaderThreads(options.LoadParallelism);
         _metrics = metrics;
         _options = options;

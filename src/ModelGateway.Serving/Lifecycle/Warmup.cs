@@ -154,8 +154,11 @@ internal static class Warmup
         return [];
     }
 
-    // Zeros. The first free dimension of a matrix or more is the batch as a rule and stays 1, wherever its name stands.
-    private static List<NamedTensor>? MakeUp(ModelSignature signature, long length)
+    /// <summary>
+    /// Zeros for every required input, of which each must have a declared shape. The first free dimension of a matrix or more is the batch as
+    /// a rule and stays 1, wherever its name stands; other free dimensions get the length given. Null where that would be too large.
+    /// </summary>
+    public static List<NamedTensor>? MakeUp(ModelSignature signature, long length)
     {
         HashSet<string> batch = [.. signature.Inputs
             .Where(spec => spec.Dimensions is [-1, _, ..] && spec.DimensionNames.Count > 0 && spec.DimensionNames[0].Length > 0)

@@ -54,6 +54,12 @@ public sealed record ModelConfig
     /// <summary>Bounds on what callers may ask of this model.</summary>
     public ModelLimits Limits { get; init; } = new();
 
+    /// <summary>How predictions are kept.</summary>
+    public ModelCacheConfig Cache { get; init; } = new();
+
+    /// <summary>Each row of a batch is answered by that row alone. Said by the operator; whether it holds is tried when a version is loaded.</summary>
+    public bool RowsIndependent { get; init; }
+
     /// <summary>
     /// Two configurations with the same value here need the same session: what differs (labels, version policy) takes effect without a reload.
     /// </summary>

@@ -33,6 +33,9 @@ public enum PredictErrorKind
     /// <summary>The caller left.</summary>
     Cancelled,
 
+    /// <summary>The caller wants an answer from the cache or none, and none is there.</summary>
+    NotCached,
+
     /// <summary>ONNX Runtime refused the input while running the graph.</summary>
     ModelRefused,
 

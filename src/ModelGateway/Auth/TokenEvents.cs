@@ -13,6 +13,7 @@ namespace ModelGateway.Auth;
 internal sealed partial class TokenEvents(KeySource keys, AcceptedTokens tokens, IOptions<GatewayOptions> options, ServingMetrics metrics, ILogger<TokenEvents> logger) : JwtBearerEvents
 {
     private readonly AuthOptions _options = options.Value.Auth;
+    private readonly string? _tenantClaim = string.IsNullOrWhiteSpace(options.Value.Cache.TenantClaim) ? null : options.Value.Cache.TenantClaim.Trim();
 
     public override async Task MessageReceived(MessageReceivedContext context)
     {
@@ -29,7 +30,7 @@ internal sealed partial class TokenEvents(KeySource keys, AcceptedTokens tokens,
     public override Task TokenValidated(TokenValidatedContext context)
     {
         var token = (JsonWebToken)context.SecurityToken;
-        var grant = new TokenGrant(token, _options);
+        var grant = new TokenGrant(token, _options, _tenantClaim);
         grant.KeepWith(context.HttpContext);
 
         // The keys may have been read anew while the token was checked; then it was checked with others than those of now.

@@ -10,8 +10,12 @@ internal sealed class TokenGrant
     private readonly HashSet<string> _scopes = new(StringComparer.Ordinal);
 
     /// <summary>Reads the claims of a token that was accepted.</summary>
-    public TokenGrant(JsonWebToken token, AuthOptions options)
+    /// <param name="token">The token.</param>
+    /// <param name="options">Where scopes stand.</param>
+    /// <param name="tenantClaim">The claim whose value says whose answers the caller shares; null for none.</param>
+    public TokenGrant(JsonWebToken token, AuthOptions options, string? tenantClaim = null)
     {
+        Tenant = tenantClaim is not null && token.TryGetPayloadValue(tenantClaim, out object? tenant) ? TenantOf(tenant) : null;
         AddScopes(token, "scope");
         AddScopes(token, "scp");
         foreach (string claim in options.ScopeClaims)
@@ -30,6 +34,9 @@ internal sealed class TokenGrant
     /// <summary>The models that the token is for; null where it is for all.</summary>
     public Func<string, bool>? Models { get; }
 
+    /// <summary>Whose remembered answers the caller shares; null where the token does not say.</summary>
+    public string? Tenant { get; }
+
     /// <summary>The grant of the request's token, or null where no token was accepted.</summary>
     public static TokenGrant? Of(HttpContext http) => http.Features.Get<TokenGrant>();
 
@@ -38,6 +45,9 @@ internal sealed class TokenGrant
 
     /// <summary>Who may manage models may see them; nothing else follows from anything.</summary>
     public bool Has(string scope) => _scopes.Contains(scope) || (scope == Scopes.Read && _scopes.Contains(Scopes.Manage));
+
+    // As JSON, so that no text is another tenant's number or list. Nothing is nobody: those without a tenant do not share with each other.
+    private static string? TenantOf(object? claim) => claim is null or "" or JsonElement { ValueKind: JsonValueKind.Null } ? null : JsonSerializer.Serialize(claim);
 
     private void AddScopes(JsonWebToken token, string claim)
     {

@@ -1,9 +1,10 @@
+using ModelGateway.Serving.Caching;
 using ModelGateway.Serving.Lifecycle;
 
 namespace ModelGateway.Observability;
 
 /// <summary>Whether requests are welcome: after the first models are loaded and until the process is asked to stop.</summary>
-internal sealed class Readiness(ServableManager manager, RepositoryWatcher watcher, IHostApplicationLifetime lifetime)
+internal sealed class Readiness(ServableManager manager, RepositoryWatcher watcher, PredictionCache cache, IHostApplicationLifetime lifetime)
 {
     /// <summary>Why requests are not welcome, or null.</summary>
     public string? WhyNot() =>
@@ -11,8 +12,13 @@ internal sealed class Readiness(ServableManager manager, RepositoryWatcher watch
         : manager.IsInitialized ? null
         : Describe(watcher.Repositories.Where(repository => !repository.IsKnown)) ?? "The models are being loaded.";
 
-    /// <summary>Which repositories cannot be read now, though requests are welcome; null where all can.</summary>
-    public string? Concern() => Describe(watcher.Repositories) is { } unreadable ? $"{unreadable} What was loaded goes on answering." : null;
+    /// <summary>What does not work now though requests are welcome: repositories that cannot be read, a cache store that does not answer. Null where all is well.</summary>
+    public string? Concern()
+    {
+        string? repositories = Describe(watcher.Repositories) is { } unreadable ? $"{unreadable} What was loaded goes on answering." : null;
+        string? store = cache.Shared is { Problem: { } problem } shared ? $"The shared cache {shared.Name} fails ({problem}). Predictions go on without it." : null;
+        return repositories is null || store is null ? repositories ?? store : $"{repositories} {store}";
+    }
 
     private static string? Describe(IEnumerable<WatchedRepository> repositories)
     {

@@ -9,14 +9,18 @@ internal static class ServerTiming
     public const string Header = "Server-Timing";
 
     /// <summary>The stages of a prediction.</summary>
-    public static string Of(TimeSpan read, PredictTimings timings, TimeSpan write) => string.Create(
+    public static string Of(TimeSpan read, TimeSpan cache, PredictTimings timings, TimeSpan write) => string.Create(
         CultureInfo.InvariantCulture,
-        $"read;dur={new Milliseconds(read)}, wait;dur={new Milliseconds(timings.Wait)}, run;dur={new Milliseconds(timings.Run)}, write;dur={new Milliseconds(write)}");
+        $"read;dur={new Milliseconds(read)}, cache;dur={new Milliseconds(cache)}, wait;dur={new Milliseconds(timings.Wait)}, run;dur={new Milliseconds(timings.Run)}, write;dur={new Milliseconds(write)}");
+
+    /// <summary>The stages of a request that was answered before.</summary>
+    public static string Of(TimeSpan read, TimeSpan cache) => string.Create(
+        CultureInfo.InvariantCulture, $"read;dur={new Milliseconds(read)}, cache;dur={new Milliseconds(cache)}");
 
     /// <summary>A request without stages.</summary>
     public static string Of(TimeSpan total) => string.Create(CultureInfo.InvariantCulture, $"total;dur={new Milliseconds(total)}");
 
-    // From whole microseconds: for the four stages together 57 ns, where the formatting of doubles took 265 ns (of about 19 us that
+    // From whole microseconds: for four stages together 57 ns, where the formatting of doubles took 265 ns (of about 19 us that
     // a tiny prediction takes in all).
     private readonly struct Milliseconds(TimeSpan duration) : ISpanFormattable
     {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using ModelGateway.Serving.Inference;
 using ModelGateway.Serving.Lifecycle;
 using ModelGateway.Serving.Models;
@@ -7,6 +8,9 @@ namespace ModelGateway.Protocols;
 /// <summary>One dialect of prediction over HTTP: it reads a body into a request and writes the response, nothing else.</summary>
 internal interface IPredictProtocol
 {
+    /// <summary>Whether the header of a binary part (<c>Inference-Header-Content-Length</c>) means anything to it.</summary>
+    bool TakesBinary { get; }
+
     /// <summary>
     /// Reads a body against the servable's signature. All faults go to <paramref name="faults"/>; null only together with faults,
     /// and then nothing is left to dispose.
@@ -21,8 +25,8 @@ internal interface IProtocolRequest : IDisposable
     PredictRequest Prediction { get; }
 
     /// <summary>
-    /// Writes the answer into the response's pipe without flushing, and sets the headers that are the protocol's own (content type
+    /// Writes the answer's bytes to <paramref name="body"/> without flushing, and sets the headers that are the protocol's own (content type
     /// among them). An error instead of null means that nothing useful was written; the answer is then that error.
     /// </summary>
-    PredictError? Write(PredictResponse response, Servable servable, HttpResponse to);
+    PredictError? Write(PredictResponse response, Servable servable, HttpResponse to, IBufferWriter<byte> body);
 }

@@ -1,6 +1,8 @@
+using System.Buffers;
 using System.Diagnostics;
 using Microsoft.Extensions.Options;
 using ModelGateway.Auth;
+using ModelGateway.Caching;
 using ModelGateway.Observability;
 using ModelGateway.Protocols.Bodies;
 using ModelGateway.Serving.Diagnostics;
@@ -12,7 +14,8 @@ namespace ModelGateway.Protocols;
 
 /// <summary>The way of a prediction through HTTP, the same for every dialect; the steps are those numbered above <see cref="Predictor"/>.</summary>
 internal sealed class PredictExchange(
-    ServableManager manager, Predictor predictor, ServingMetrics metrics, ModelAccess access, RequestBodyReader bodies, IOptions<GatewayOptions> options, TimeProvider time)
+    ServableManager manager, Predictor predictor, ServingMetrics metrics, ModelAccess access, RequestBodyReader bodies,
+    CacheDirectiveReader directives, RepeatedAnswers answers, IOptions<GatewayOptions> options, TimeProvider time)
 {
     private readonly int _maxBodyBytes = options.Value.Limits.MaxBodyBytes;
     private readonly TimeSpan _bodyTimeout = options.Value.Limits.BodyTimeout;
@@ -131,25 +134,44 @@ internal sealed class PredictExchange(
 
     private async ValueTask<PredictError?> AnswerAsync(HttpContext http, ModelSpec spec, Servable servable, IPredictProtocol protocol, ReadOnlyMemory<byte> body, long started)
     {
+        CacheDirectives wish = directives.Read(http);
+        long received = Stopwatch.GetTimestamp();
+        RepeatedAnswer repeated = answers.Look(http, spec, servable, protocol, wish, body.Span, received);
+        if (repeated.Found is { } finished)
+        {
+            CountHit(servable, started, repeated.Report);
+            http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(Stopwatch.GetElapsedTime(started, received), repeated.Report.Lookup);
+            CacheStatus.Set(http.Response, repeated.Report);
+            finished.Send(http.Response);
+            await http.Response.BodyWriter.FlushAsync(http.RequestAborted);
+            return null;
+        }
+
         var faults = new FaultList();
         using IProtocolRequest? request = protocol.Read(http, spec, body, servable, faults);
         TimeSpan read = Stopwatch.GetElapsedTime(started);
         if (request is null || !faults.IsEmpty)
         {
-            http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(read, default, default);
+            http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(read, default, default, default);
             return faults.ToError();
         }
 
+        request.Prediction.Cache = wish;
         PredictResult result = await predictor.PredictAsync(servable, request.Prediction, http.RequestAborted);
+        if (servable.Cache is not null)
+        {
+            CacheStatus.Set(http.Response, result.Cache);
+        }
+
         if (!result.IsSuccess)
         {
-            http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(read, result.Timings, default);
+            http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(read, result.Cache.Lookup, result.Timings, default);
             return result.Error;
         }
 
         using PredictResponse response = result.Response;
         long writing = Stopwatch.GetTimestamp();
-        if (request.Write(response, servable, http.Response) is { } unwritable)
+        if (Write(http, servable, request, response, repeated, body) is { } unwritable)
         {
             return unwritable;
         }
@@ -157,19 +179,61 @@ internal sealed class PredictExchange(
         // Known in full before the first byte leaves: no chunked encoding, and the timing can go into a header.
         http.Response.ContentLength = http.Response.BodyWriter.UnflushedBytes;
         TimeSpan write = Stopwatch.GetElapsedTime(writing);
-        http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(read, response.Timings, write);
-        Count(servable, request.Prediction, started, read, response.Timings, write);
+        http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(read, response.Cache.Lookup, response.Timings, write);
+        Count(servable, request.Prediction, started, read, response, write);
         await http.Response.BodyWriter.FlushAsync(http.RequestAborted);
         return null;
     }
 
-    private void Count(Servable servable, PredictRequest request, long started, TimeSpan read, PredictTimings timings, TimeSpan write)
+    // Straight into the pipe; by way of an array where the answer is kept.
+    private PredictError? Write(HttpContext http, Servable servable, IProtocolRequest request, PredictResponse response, in RepeatedAnswer repeated, ReadOnlyMemory<byte> body)
+    {
+        if (!repeated.ShouldKeep || response.Freshness is not { } freshness)
+        {
+            return request.Write(response, servable, http.Response, http.Response.BodyWriter);
+        }
+
+        var output = new ArrayBufferWriter<byte>();
+        if (request.Write(response, servable, http.Response, output) is { } error)
+        {
+            return error;
+        }
+
+        byte[] bytes = output.WrittenSpan.ToArray();
+        answers.Keep(repeated, http.Response, freshness, body.Span, bytes);
+        http.Response.BodyWriter.Write(bytes);
+        return null;
+    }
+
+    // As little as can be: of a hit, what is counted is a good part of the cost.
+    private static void CountHit(Servable servable, long started, in CacheReport report)
     {
         TimeSpan total = Stopwatch.GetElapsedTime(started);
         servable.Metrics.Count("success");
         servable.Metrics.RequestSeconds.Observe(total.TotalSeconds);
-        servable.Metrics.ObserveStages(read.TotalSeconds, timings.Wait.TotalSeconds, timings.Run.TotalSeconds, write.TotalSeconds);
-        long rows = request.Inputs.Count > 0 && request.Inputs[0].Tensor.Shape is { Length: > 0 } shape ? shape[0] : 1;
-        servable.Statistics.CountSuccess(rows, total, read, timings.Wait, timings.Run, write, time.GetUtcNow());
+        servable.Statistics.CountHit(total, report.Lookup);
     }
+
+    private void Count(Servable servable, PredictRequest request, long started, TimeSpan read, PredictResponse response, TimeSpan write)
+    {
+        TimeSpan total = Stopwatch.GetElapsedTime(started);
+        PredictTimings timings = response.Timings;
+        TimeSpan lookup = response.Cache.Lookup;
+        servable.Metrics.Count("success");
+        servable.Metrics.RequestSeconds.Observe(total.TotalSeconds);
+        if (response.Cache.Use is CacheUse.Hit or CacheUse.Collapsed)
+        {
+            servable.Statistics.CountHit(total, lookup);
+            return;
+        }
+
+        servable.Metrics.ObserveStages(read.TotalSeconds, lookup.TotalSeconds, timings.Wait.TotalSeconds, timings.Run.TotalSeconds, write.TotalSeconds);
+        servable.Statistics.CountSuccess(response.Cache.RowsRun ?? RowsOf(request), total, read, timings.Wait, timings.Run, write, time.GetUtcNow());
+        if (response.Cache.Use != CacheUse.Bypass)
+        {
+            servable.Statistics.CountMiss(lookup);
+        }
+    }
+
+    private static long RowsOf(PredictRequest request) => request.Inputs.Count > 0 && request.Inputs[0].Tensor.Shape is { Length: > 0 } shape ? shape[0] : 1;
 }

@@ -31,17 +31,21 @@ internal static class ConfiguredTrust
     }
 
     /// <summary>All keys that are without fault.</summary>
-    public static EncryptionKeys ReadEncryption(EncryptionOptions options, string contentRoot, List<string> faults)
+    public static EncryptionKeys ReadEncryption(EncryptionOptions options, string contentRoot, List<string> faults) =>
+        ReadEncryption(EncryptionOptions.Section, options.Keys, contentRoot, faults);
+
+    /// <summary>All keys of a section <c>Keys</c> that are without fault.</summary>
+    public static EncryptionKeys ReadEncryption(string section, IList<EncryptionKeyOptions> options, string contentRoot, List<string> faults)
     {
         var keys = new List<EncryptionKey>();
-        for (int i = 0; i < options.Keys.Count; i++)
+        for (int i = 0; i < options.Count; i++)
         {
-            EncryptionKeyOptions key = options.Keys[i];
-            string path = $"{EncryptionOptions.Section}:Keys:{i}";
+            EncryptionKeyOptions key = options[i];
+            string path = $"{section}:Keys:{i}";
             bool hasId = EncryptionKey.IsValidId(key.Id);
             if (!hasId)
             {
-                faults.Add($"{path}:Id is not a name: encrypted files say which key they need, in 1 to {EncryptionKey.LongestId} bytes without control characters.");
+                faults.Add($"{path}:Id is not a name: what is encrypted says which key it needs, in 1 to {EncryptionKey.LongestId} bytes without control characters.");
             }
 
             if (ReadText(path, ("Key", key.Key), ("KeyFile", key.KeyFile), contentRoot, faults) is not { } text)
@@ -59,7 +63,7 @@ internal static class ConfiguredTrust
             }
         }
 
-        AddTwice(EncryptionOptions.Section, keys.Select(key => key.Id), faults);
+        AddTwice(section, keys.Select(key => key.Id), faults);
         return new EncryptionKeys(keys.DistinctBy(key => key.Id));
     }
 
@@ -77,7 +81,8 @@ internal static class ConfiguredTrust
         }
     }
 
-    private static (string Source, string Value)? ReadText(
+    /// <summary>A text that stands in one of two settings; null, and a fault, where it does not.</summary>
+    public static (string Source, string Value)? ReadText(
         string path, (string Name, string? Value) direct, (string Name, string? Value) file, string contentRoot, List<string> faults)
     {
         bool hasFile = !string.IsNullOrWhiteSpace(file.Value);

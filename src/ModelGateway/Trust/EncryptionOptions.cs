@@ -14,10 +14,10 @@ internal sealed class EncryptionOptions
 /// <summary>One key; exactly one of Key and KeyFile is set.</summary>
 internal sealed class EncryptionKeyOptions
 {
-    [Description("Name of the key, as encrypted files have it.")]
+    [Description("Name of the key, as what is encrypted with it has it.")]
     public string? Id { get; set; }
 
-    [Description("Key of encrypted files (`model.onnx.enc`), 32 bytes in base64. Prefer KeyFile.")]
+    [Description("The key, 32 bytes in base64. Prefer KeyFile.")]
     public string? Key { get; set; }
 
     [Description("File that holds the key, in base64.")]

@@ -39,6 +39,19 @@ public sealed class EncryptedVersionTests
     }
 
     [Fact]
+    public async Task Load_EncryptedModelWithARandomNode_KnowsTheNode()
+    {
+        using ServingHarness serving = Start();
+        AddEncrypted(serving, "secret", 1, ("model.onnx", TestModels.Random()));
+        AddEncrypted(serving, "plain", 1, ("model.onnx", TestModels.Mlp()));
+
+        await serving.ScanAndSettleAsync();
+
+        Assert.Equal("RandomUniform 'RandomUniform_0'", serving.Version("secret", 1).Servable!.Metadata.NondeterministicNode);
+        Assert.Null(serving.Version("plain", 1).Servable!.Metadata.NondeterministicNode);
+    }
+
+    [Fact]
     public async Task Load_EncryptedModel_LeavesNothingPlainOnTheDisk()
     {
         float[] weights = [.. Enumerable.Range(0, 1000).Select(value => value * 1.25f)];

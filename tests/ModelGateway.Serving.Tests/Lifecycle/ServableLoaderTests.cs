@@ -83,4 +83,20 @@ public sealed class ServableLoaderTests
         Assert.Equal(ServableState.Ready, serving.State("slow", 1));
         Assert.Empty(serving.Version("slow", 1).Servable!.Example);
     }
+
+    [Fact]
+    public async Task Load_ModelWithARandomNode_IsSaidOnce()
+    {
+        using var serving = new ServingHarness();
+        serving.Add("random", 1, TestModels.Random());
+        serving.Add("mlp", 1, TestModels.Mlp());
+
+        await serving.ScanAndSettleAsync();
+
+        Assert.Equal(
+            "Information: random/1 is not cached: its graph has the node RandomUniform 'RandomUniform_0', which gives other values on every run",
+            Assert.Single(serving.Log.All, line => line.Contains("is not cached", StringComparison.Ordinal)));
+        Assert.NotNull(serving.Version("random", 1).Servable!.Metadata.NondeterministicNode);
+        Assert.Null(serving.Version("mlp", 1).Servable!.Metadata.NondeterministicNode);
+    }
 }

@@ -102,7 +102,7 @@ public sealed class ServableManagerMetricsTests
     {
         using ServableHandle handle = serving.Acquire(model);
         handle.Servable.Metrics.Count("success");
-        handle.Servable.Metrics.ObserveStages(0.001, 0.001, 0.001, 0.001);
+        handle.Servable.Metrics.ObserveStages(0.001, 0.001, 0.001, 0.001, 0.001);
         handle.Servable.Metrics.RequestSeconds.Observe(0.004);
     }
 

@@ -1,6 +1,7 @@
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
+using ModelGateway.Serving.Caching;
 using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Inference;
 using ModelGateway.Serving.Lifecycle;
@@ -9,6 +10,7 @@ using ModelGateway.Serving.Repository;
 using ModelGateway.Serving.Runtime;
 using ModelGateway.Serving.Runtime.Onnx;
 using ModelGateway.Serving.Tensors;
+using ModelGateway.TestKit.Caching;
 using ModelGateway.TestKit.Repository;
 using Prometheus;
 using Xunit;
@@ -30,18 +32,23 @@ internal sealed class ServingHarness : IDisposable
     private readonly string _artifactFolder = Path.Combine(Path.GetTempPath(), $"artifacts-{Guid.NewGuid():n}");
     private long _writes;
 
-    public ServingHarness(IModelRuntime? runtime = null, Func<ServingOptions, ServingOptions>? change = null, TimeSpan? settleTime = null)
+    public ServingHarness(IModelRuntime? runtime = null, Func<ServingOptions, ServingOptions>? change = null, TimeSpan? settleTime = null, CacheOptions? cache = null, MemoryPredictionStore? sharedStore = null)
     {
         var defaults = new ServingOptions { ArtifactFolder = _artifactFolder, SettleTime = settleTime ?? TimeSpan.Zero, LoadParallelism = 2 };
         Options = change?.Invoke(defaults) ?? defaults;
         Store = new HookedObjectStore(new FileObjectStore(Folder.Root));
         ServingMetrics = new ServingMetrics(_registry);
+        Cache = cache is null ? null : new PredictionCache(
+            cache,
+            sharedStore is null ? null : new SharedPredictions(sharedStore, new SharedPredictionOptions(), new CacheMetrics(_registry), TimeProvider.System, NullLogger<SharedPredictions>.Instance),
+            ServingMetrics,
+            Time);
         _artifacts = new ArtifactCache(_artifactFolder, new ArtifactCacheOptions { Attempts = 2, RetryPause = TimeSpan.Zero }, ServingMetrics);
         Manager = new ServableManager(
-            _artifacts, runtime ?? new OnnxModelRuntime(new OnnxOptions { Encryption = Options.Encryption }, NullLogger<OnnxModelRuntime>.Instance), ServingMetrics, Options, Time, NullLogger<ServableManager>.Instance);
+            _artifacts, runtime ?? new OnnxModelRuntime(new OnnxOptions { Encryption = Options.Encryption }, NullLogger<OnnxModelRuntime>.Instance), ServingMetrics, Options, Time, Log, Cache);
         Watcher = new RepositoryWatcher(
             [new WatchedRepository(new ModelRepository(Store, Options.SettleTime, Time), PollInterval)], Manager, ServingMetrics, Options, Time, NullLogger<RepositoryWatcher>.Instance);
-        Predictor = new Predictor(Options, TimeProvider.System, NullLogger<Predictor>.Instance);
+        Predictor = new Predictor(Options, Cache is null ? TimeProvider.System : Time, NullLogger<Predictor>.Instance, Cache);
     }
 
     public RepositoryFolder Folder { get; } = new();
@@ -54,11 +61,16 @@ internal sealed class ServingHarness : IDisposable
 
     public ServingMetrics ServingMetrics { get; }
 
+    /// <summary>What the manager and its loaders say.</summary>
+    public LogLines<ServableManager> Log { get; } = new();
+
     public ServableManager Manager { get; }
 
     public RepositoryWatcher Watcher { get; }
 
     public Predictor Predictor { get; }
+
+    public PredictionCache? Cache { get; }
 
     /// <summary>Adds or replaces a version, with a modification time that was not there before.</summary>
     public void Add(string model, long version, byte[] onnx, params (string Name, byte[] Content)[] files)
@@ -146,6 +158,7 @@ internal sealed class ServingHarness : IDisposable
     {
         Watcher.Dispose();
         Manager.Dispose();
+        Cache?.DisposeAsync().AsTask().GetAwaiter().GetResult();
         _artifacts.Dispose();
         Directory.Delete(_artifactFolder, recursive: true);
         Folder.Dispose();

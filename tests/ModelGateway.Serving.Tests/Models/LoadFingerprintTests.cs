@@ -12,6 +12,7 @@ public sealed class LoadFingerprintTests
     [
         "instances: 2", "threads: 2", "graph_optimization: basic", "execution_provider: cpu", "memory_arena: true", "warmup: off",
         "class_labels: {y: [a]}", "limits: {timeout: 1s}",
+        "cache: {ttl: 1m}", "rows_independent: true",
     ];
 
     // Every pair of these is told apart.
@@ -21,6 +22,7 @@ public sealed class LoadFingerprintTests
         "limits: {queue_length: 1}", "limits: {max_batch_size: 1}", "limits: {max_body_bytes: 1MiB}",
         "warmup: [{inputs: {}}]", "warmup: [{inputs: {}, count: 2}]", "warmup: [{inputs: {x: 1}}]", "warmup: [{inputs: {x: [1]}}]", "warmup: [{inputs: {x: [2]}}]",
         "warmup: [{inputs: {x: {shape: [1]}}}]", "warmup: [{inputs: {x: {shape: [1], fill: one}}}]", "warmup: [{inputs: {y: 1}}]",
+        "cache: on", "cache: off", "cache: {ttl: 1h}", "cache: {max_value_bytes: 1MiB}", "cache: {stale_while_revalidate: 1m}", "cache: {stale_while_revalidate: 0s}",
     ];
 
     [Fact]
@@ -44,7 +46,10 @@ public sealed class LoadFingerprintTests
     [InlineData("class_labels: {a: [x], b: [y]}", "class_labels: {b: [y], a: [x]}")]
     [InlineData("warmup: off", "warmup: false")]
     [InlineData("warmup: [{inputs: {x: {shape: [2]}}}]", "warmup: [{count: 1, inputs: {x: {fill: zero, shape: [2]}}}]")]
-    [InlineData("", "warmup: auto\ngraph_optimization: all\nlimits: {}\nclass_labels: {}")]
+    [InlineData("cache: off", "cache: {enabled: false}")]
+    [InlineData("cache: on", "cache: true")]
+    [InlineData("cache: {ttl: 3600s, max_value_bytes: 1024}", "cache: {max_value_bytes: 1KiB, ttl: 60 m}")]
+    [InlineData("", "warmup: auto\ngraph_optimization: all\nlimits: {}\nclass_labels: {}\ncache: {}\nrows_independent: false")]
     public void LoadFingerprint_SameMeaning_IsTheSame(string one, string other) => Assert.Equal(Fingerprint(one), Fingerprint(other));
 
     [Fact]

@@ -43,6 +43,8 @@ public sealed class ModelConfigReaderTests
                 count: 7
             class_labels: {label: [ham, spam, 7, true, "null"]}
             limits: {max_batch_size: 8, max_body_bytes: 2MiB, queue_length: 0, timeout: 1500ms}
+            cache: {enabled: true, ttl: 7d, max_value_bytes: 4MiB, stale_while_revalidate: 90s}
+            rows_independent: true
             """);
 
         Assert.Equal("Finds spam in mail.", config.Description);
@@ -56,6 +58,10 @@ public sealed class ModelConfigReaderTests
         Assert.Equal(
             new ModelLimits { MaxBatchSize = 8, MaxBodyBytes = 2 << 20, QueueLength = 0, Timeout = TimeSpan.FromSeconds(1.5) },
             config.Limits);
+        Assert.Equal(
+            new ModelCacheConfig { Enabled = true, Ttl = TimeSpan.FromDays(7), MaxValueBytes = 4 << 20, StaleWhileRevalidate = TimeSpan.FromSeconds(90) },
+            config.Cache);
+        Assert.True(config.RowsIndependent);
 
         WarmupRequest request = Assert.Single(config.Warmup.Requests);
         Assert.Equal(7, request.Count);
@@ -96,6 +102,16 @@ public sealed class ModelConfigReaderTests
     [InlineData("limits: {timeout: 2m}", "limits", "{\"timeout\":\"120000ms\"}")]
     [InlineData("limits: {timeout: 1h}", "limits", "{\"timeout\":\"3600000ms\"}")]
     [InlineData("limits: {}", "limits", "{}")]
+    [InlineData("cache: on", "cache", "{\"enabled\":true}")]
+    [InlineData("cache: TRUE", "cache", "{\"enabled\":true}")]
+    [InlineData("cache: 'on'", "cache", "{\"enabled\":true}")]
+    [InlineData("cache: off", "cache", "{\"enabled\":false}")]
+    [InlineData("cache: false", "cache", "{\"enabled\":false}")]
+    [InlineData("cache: {}", "cache", "{}")]
+    [InlineData("cache: {ttl: 1s}", "cache", "{\"ttl\":\"1s\"}")]
+    [InlineData("cache: {ttl: 30d}", "cache", "{\"ttl\":\"2592000s\"}")]
+    [InlineData("cache: {stale_while_revalidate: 0s}", "cache", "{\"stale_while_revalidate\":\"0s\"}")]
+    [InlineData("rows_independent: true", "rows_independent", "true")]
     [InlineData("class_labels: {y: [a]}\r\n", "class_labels", "{\"y\":[\"a\"]}")]
     [InlineData("class_labels: {y: [' the', \" \"]}", "class_labels", "{\"y\":[\" the\",\" \"]}")]
     [InlineData("description: |\n  one\n  two\n\n", "description", "\"one\\ntwo\"")]

@@ -153,11 +153,24 @@ public sealed partial class GatewayProcess : IAsyncDisposable
         _artifacts?.Delete(recursive: true);
     }
 
+    // Below the ports that the kernel gives to outgoing connections and to whoever asks for any: one of those may be taken again before the
+    // gateway listens, and then a stranger would answer for it.
     private static int FreePort()
     {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
+        while (true)
+        {
+            int port = Random.Shared.Next(10_000, 32_000);
+            try
+            {
+                using var probe = new TcpListener(IPAddress.Loopback, port);
+                probe.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Somebody listens there.
+            }
+        }
     }
 
     // Behind a wrapper the gateway is the wrapper's child.

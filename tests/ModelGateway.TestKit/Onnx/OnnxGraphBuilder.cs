@@ -7,11 +7,12 @@ namespace ModelGateway.TestKit.Onnx;
 /// <remarks>
 /// <code>
 /// ModelProto      ir_version = 1, producer_name = 2, producer_version = 3, doc_string = 6, graph = 7,
-///                 opset_import = 8 (repeated: domain = 1, version = 2), metadata_props = 14 (entries)
+///                 opset_import = 8 (repeated: domain = 1, version = 2), metadata_props = 14 (entries), functions = 25 (repeated)
 /// GraphProto      node = 1 (repeated), name = 2, initializer = 5 (TensorProto, repeated), input = 11, output = 12 (ValueInfoProto, repeated)
 /// ValueInfoProto  name = 1, type = 2 (TypeProto)
 /// NodeProto       input = 1, output = 2 (repeated; an empty name leaves an optional input out), name = 3, op_type = 4,
 ///                 attribute = 5 (repeated), domain = 7
+/// FunctionProto   name = 1, input = 4, output = 5 (repeated names), node = 7 (repeated), opset_import = 9 (as above), domain = 10
 /// </code>
 /// </remarks>
 public sealed class OnnxGraphBuilder(string name = "graph")
@@ -21,6 +22,7 @@ public sealed class OnnxGraphBuilder(string name = "graph")
     private readonly List<Action<ProtobufWriter>> _inputs = [];
     private readonly List<Action<ProtobufWriter>> _outputs = [];
     private readonly List<(string Key, string Value)> _metadata = [];
+    private readonly List<Action<ProtobufWriter>> _functions = [];
     private readonly SortedDictionary<string, long> _opsets = new(StringComparer.Ordinal) { [""] = 17, ["ai.onnx.ml"] = 3 };
     private long _irVersion = 8;
     private string _producer = "ModelGateway.TestKit";
@@ -99,7 +101,7 @@ public sealed class OnnxGraphBuilder(string name = "graph")
     {
         int dot = operation.LastIndexOf('.');
         string nodeName = $"{operation[(dot + 1)..]}_{_nodes.Count}";
-        _nodes.Add(writer => writer.Message(1, node =>
+        _nodes.Add(node =>
         {
             Array.ForEach(inputs, input => node.Text(1, input));
             Array.ForEach(outputs, output => node.Text(2, output));
@@ -107,7 +109,27 @@ public sealed class OnnxGraphBuilder(string name = "graph")
             node.Text(4, operation[(dot + 1)..]);
             Array.ForEach(attributes, attribute => node.Message(5, attribute.WriteTo));
             node.Text(7, dot < 0 ? "" : operation[..dot]);
-        }));
+        });
+        return this;
+    }
+
+    /// <summary>A function of the file's own, for nodes of that name; its domain needs an operator set too.</summary>
+    /// <param name="operation">Domain and name, as in <c>local.Noise</c>.</param>
+    /// <param name="inputs">The names that its nodes have for what they are given.</param>
+    /// <param name="outputs">The names of what it gives back.</param>
+    /// <param name="body">Its nodes; nothing else of it is taken but the operator sets.</param>
+    public OnnxGraphBuilder Function(string operation, string[] inputs, string[] outputs, OnnxGraphBuilder body)
+    {
+        int dot = operation.LastIndexOf('.');
+        _functions.Add(function =>
+        {
+            function.Text(1, operation[(dot + 1)..]);
+            Array.ForEach(inputs, input => function.Text(4, input));
+            Array.ForEach(outputs, output => function.Text(5, output));
+            body._nodes.ForEach(write => function.Message(7, write));
+            body.WriteOpsets(function, 9);
+            function.Text(10, operation[..dot]);
+        });
         return this;
     }
 
@@ -120,26 +142,31 @@ public sealed class OnnxGraphBuilder(string name = "graph")
         model.Text(3, _producerVersion);
         model.Text(6, _description);
         model.Message(7, WriteGraph);
-        foreach ((string domain, long version) in _opsets)
-        {
-            model.Message(8, opset =>
-            {
-                opset.Text(1, domain);
-                opset.Int64(2, version);
-            });
-        }
-
+        WriteOpsets(model, 8);
         _metadata.ForEach(entry => model.Entry(14, entry.Key, entry.Value));
+        _functions.ForEach(write => model.Message(25, write));
         return model.ToArray();
     }
 
     internal void WriteGraph(ProtobufWriter writer)
     {
-        _nodes.ForEach(write => write(writer));
+        _nodes.ForEach(write => writer.Message(1, write));
         writer.Text(2, name);
         _initializers.ForEach(write => write(writer));
         _inputs.ForEach(write => write(writer));
         _outputs.ForEach(write => write(writer));
+    }
+
+    private void WriteOpsets(ProtobufWriter writer, int field)
+    {
+        foreach ((string domain, long version) in _opsets)
+        {
+            writer.Message(field, opset =>
+            {
+                opset.Text(1, domain);
+                opset.Int64(2, version);
+            });
+        }
     }
 
     private static void WriteValueInfo(ProtobufWriter writer, string valueName, OnnxType type)

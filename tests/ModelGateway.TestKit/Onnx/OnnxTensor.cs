@@ -6,7 +6,7 @@ namespace ModelGateway.TestKit.Onnx;
 /// <summary>A constant: the value of an initializer or of a tensor attribute.</summary>
 /// <remarks>
 /// <code>
-/// TensorProto   dims = 1 (repeated), data_type = 2, string_data = 6 (repeated), name = 8,
+/// TensorProto   dims = 1 (repeated), data_type = 2, int32_data = 5 (repeated, packed), string_data = 6 (repeated), name = 8,
 ///               raw_data = 9 (little endian, row-major), external_data = 13 (entries location, offset, length),
 ///               data_location = 14 (1: external)
 /// </code>
@@ -47,6 +47,9 @@ public sealed class OnnxTensor
                 writer.Bytes(6, Encoding.UTF8.GetBytes(value));
             }
         });
+
+    /// <summary>One boolean as Python's onnx package writes it: as a number among others, not as raw bytes.</summary>
+    public static OnnxTensor PackedBool(bool value) => new(OnnxElementType.Bool, [], writer => writer.Bytes(5, [value ? (byte)1 : (byte)0]));
 
     /// <summary>The bytes lie in a file beside the model.</summary>
     /// <param name="elements">The element type.</param>

@@ -68,6 +68,9 @@ public static partial class TestModels
             .Node("Loop", ["iterations", "always", "x"], ["y"], OnnxAttr.Graph("body", AddOne()))
             .Build();
 
+    /// <summary>The body of a Loop that adds 1 to its one variable.</summary>
+    public static OnnxGraphBuilder AddOneBody() => AddOne();
+
     private static OnnxGraphBuilder AddOne() =>
         new OnnxGraphBuilder("body")
             .Input("turn", OnnxElementType.Int64)

@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Globalization;
 using System.Reflection;
 using System.Text;
+using ModelGateway.Serving.Caching;
 using ModelGateway.Serving.Repository;
 using ModelGateway.TestKit;
 using Xunit;
@@ -35,6 +36,11 @@ public sealed class ConfigurationTableTests
     {
         var table = new StringBuilder("| key | default | meaning |\n| --- | --- | --- |\n");
         Append(table, "Gateway", typeof(GatewayOptions), new GatewayOptions());
+        foreach (IPredictionStoreProvider store in Backends.PredictionStores)
+        {
+            Append(table, $"Gateway:Cache:{store.SettingsName}", store.SettingsType, Activator.CreateInstance(store.SettingsType));
+        }
+
         List<IObjectStoreProvider> configured = [.. Backends.ObjectStores.Where(store => store is { SettingsName: not null, SettingsType: not null }).DistinctBy(store => store.SettingsName)];
         foreach (IObjectStoreProvider store in configured)
         {

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using ModelGateway.Caching;
 using ModelGateway.Repositories;
 using ModelGateway.TestKit;
 using Xunit;
@@ -81,6 +82,9 @@ public sealed partial class StorePageTests
     [InlineData("S3:Region", true)]
     [InlineData("Signatures:Keys", true)]
     [InlineData("Signatures:Keys:0:PemFile", true)]
+    [InlineData("Cache:Redis:Configuration", true)]
+    [InlineData("Redis:Configuration", false)]
+    [InlineData("Cache:Memcached:Nothing", false)]
     [InlineData("S3:region", false)]
     [InlineData("S3:Region:More", false)]
     [InlineData("Repositories:0:S3:Nothing", false)]
@@ -108,7 +112,10 @@ public sealed partial class StorePageTests
             ? Exists(property.PropertyType, key[1..])
             : (type == typeof(GatewayOptions) || type == typeof(RepositoryOptions))
                 && Backends.ObjectStores.FirstOrDefault(store => store.SettingsName == name)?.SettingsType is { } settings
-                && Exists(settings, key[1..]);
+                && Exists(settings, key[1..])
+            || type == typeof(CacheSettings)
+                && Backends.PredictionStores.FirstOrDefault(store => store.SettingsName == name)?.SettingsType is { } shared
+                && Exists(shared, key[1..]);
     }
 
     private static Type? ElementType(Type type) =>

@@ -12,13 +12,16 @@ public sealed class MetricsTests
     [Fact]
     public async Task Metrics_AfterTraffic_CountEachRequestOnce()
     {
-        await using HttpGateway gateway = await HttpGateway.StartAsync(repository =>
-        {
-            repository.AddVersion("m", 1, TestModels.AddConstant(1));
-            repository.AddVersion("m", 2, TestModels.AddConstant(2));
-            repository.AddConfig("m", "version_policy: all");
-            repository.AddVersion("broken", 1, TestModels.Broken());
-        });
+        // Each request is a run: what the cache counts has tests of its own.
+        await using HttpGateway gateway = await HttpGateway.StartAsync(
+            repository =>
+            {
+                repository.AddVersion("m", 1, TestModels.AddConstant(1));
+                repository.AddVersion("m", 2, TestModels.AddConstant(2));
+                repository.AddConfig("m", "version_policy: all");
+                repository.AddVersion("broken", 1, TestModels.Broken());
+            },
+            ("Cache__Enabled", "false"));
         foreach ((string path, string body, HttpStatusCode status) in new[]
         {
             ("/predict/m", Good, HttpStatusCode.OK),
@@ -53,7 +56,7 @@ public sealed class MetricsTests
             ["""model_versions{state="failed"}"""] = 1,
             ["model_load_failures_total"] = 1,
         };
-        foreach (string stage in new[] { "read", "wait", "run", "write" })
+        foreach (string stage in new[] { "read", "cache", "wait", "run", "write" })
         {
             expected[$"stage_seconds_count{{model=\"m\",version=\"2\",stage=\"{stage}\"}}"] = 3;
         }

@@ -13,6 +13,10 @@ public sealed class PredictErrorTests : IAsyncLifetime
     // Would run for hours.
     private const string Endless = """{"inputs":{"x":[[1]],"iterations":10000000000}}""";
     private const string Short = """{"inputs":{"x":[[1]],"iterations":3}}""";
+
+    // Equal requests would share one run, and one place in the queue.
+    private const string OtherEndless = """{"inputs":{"x":[[2]],"iterations":10000000000}}""";
+    private const string OtherShort = """{"inputs":{"x":[[2]],"iterations":3}}""";
     private HttpGateway? _gateway;
 
     private HttpGateway Gateway => _gateway!;
@@ -78,7 +82,7 @@ public sealed class PredictErrorTests : IAsyncLifetime
         await waiting.SendAsync(RawConnection.Request("/predict/slow", Encoding.UTF8.GetBytes(Short)));
         await Gateway.WaitForMetricAsync("""queue_depth{model="slow",version="1"}""", 1);
 
-        using HttpResponseMessage refused = await Gateway.PostAsync("/predict/slow", Short);
+        using HttpResponseMessage refused = await Gateway.PostAsync("/predict/slow", OtherShort);
 
         Assert.Contains("1 requests wait", await ErrorAsync(refused, HttpStatusCode.TooManyRequests), StringComparison.Ordinal);
         Assert.NotNull(refused.Headers.RetryAfter);
@@ -99,7 +103,7 @@ public sealed class PredictErrorTests : IAsyncLifetime
         await running.SendAsync(RawConnection.Request("/predict/slow", Encoding.UTF8.GetBytes(Endless)));
         await Gateway.WaitForMetricAsync("""instances_busy{model="slow",version="1"}""", 1);
         using RawConnection waiting = await Gateway.ConnectAsync();
-        await waiting.SendAsync(RawConnection.Request("/predict/slow", Encoding.UTF8.GetBytes(Endless)));
+        await waiting.SendAsync(RawConnection.Request("/predict/slow", Encoding.UTF8.GetBytes(OtherEndless)));
         await Gateway.WaitForMetricAsync("""queue_depth{model="slow",version="1"}""", 1);
 
         waiting.Reset();

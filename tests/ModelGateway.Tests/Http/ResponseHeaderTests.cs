@@ -92,7 +92,7 @@ public sealed partial class ResponseHeaderTests : IAsyncLifetime
         await connection.SendAsync(RawConnection.Request(path, Encoding.UTF8.GetBytes(body)));
         RawResponse? answer = await connection.ReadAsync();
         Check(answer!, 200);
-        Assert.Equal(["read", "wait", "run", "write"], Metric().Matches(answer!.Headers["Server-Timing"]).Select(match => match.Groups[1].Value));
+        Assert.Equal(["read", "cache", "wait", "run", "write"], Metric().Matches(answer!.Headers["Server-Timing"]).Select(match => match.Groups[1].Value));
     }
 
     [Theory]

@@ -19,6 +19,6 @@ public sealed class ServerTimingTests
 
     [Fact]
     public void Of_Stages_NamesEach() => Assert.Equal(
-        "read;dur=1.000, wait;dur=2.000, run;dur=3.500, write;dur=0.004",
-        ServerTiming.Of(TimeSpan.FromMilliseconds(1), new PredictTimings(TimeSpan.FromMilliseconds(2), TimeSpan.FromMilliseconds(3.5)), TimeSpan.FromMicroseconds(4)));
+        "read;dur=1.000, cache;dur=0.005, wait;dur=2.000, run;dur=3.500, write;dur=0.004",
+        ServerTiming.Of(TimeSpan.FromMilliseconds(1), TimeSpan.FromMicroseconds(5), new PredictTimings(TimeSpan.FromMilliseconds(2), TimeSpan.FromMilliseconds(3.5)), TimeSpan.FromMicroseconds(4)));
 }

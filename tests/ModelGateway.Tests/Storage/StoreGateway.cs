@@ -136,7 +136,7 @@ internal sealed class StoreGateway : IAsyncDisposable
     public async Task WaitUntilAsync(Func<Task<bool>> condition, Func<string> complaint)
     {
         using var patience = new CancellationTokenSource(Patience);
-        while (!await condition())
+        while (!await HoldsAsync(condition))
         {
             if (patience.IsCancellationRequested)
             {
@@ -144,6 +144,19 @@ internal sealed class StoreGateway : IAsyncDisposable
             }
 
             await Task.Delay(10, CancellationToken.None);
+        }
+    }
+
+    // A gateway that has ended is asked in vain; what it wrote says why.
+    private async Task<bool> HoldsAsync(Func<Task<bool>> condition)
+    {
+        try
+        {
+            return await condition();
+        }
+        catch (HttpRequestException exception)
+        {
+            throw new Xunit.Sdk.XunitException($"The gateway does not answer: {exception.Message} It wrote:{Environment.NewLine}{Process.Output}");
         }
     }
 

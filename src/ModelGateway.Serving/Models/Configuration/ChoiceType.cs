@@ -4,15 +4,14 @@ using System.Text.Json.Nodes;
 namespace ModelGateway.Serving.Models.Configuration;
 
 /// <summary>
-/// One of a few words. Where <c>off</c> is among them, <c>false</c> means the same: many tools still write YAML 1.1,
-/// in which an unquoted <c>off</c> is a boolean.
+/// One of a few words. Where <c>off</c> or <c>on</c> is among them, <c>false</c> or <c>true</c> means the same: many tools still write
+/// YAML 1.1, in which the unquoted words are booleans.
 /// </summary>
 internal sealed class ChoiceType<T>(params (string Word, T Value)[] choices) : ConfigType<T>
     where T : notnull
 {
     private const string Off = "off";
-
-    private bool HasOff => choices.Any(choice => choice.Word == Off);
+    private const string On = "on";
 
     public override string Text { get; } = choices.Length == 1 ? choices[0].Word
         : $"{string.Join(", ", choices[..^1].Select(choice => choice.Word))} or {choices[^1].Word}";
@@ -20,9 +19,14 @@ internal sealed class ChoiceType<T>(params (string Word, T Value)[] choices) : C
     public override JsonObject Schema()
     {
         var words = new JsonArray([.. choices.Select(choice => JsonValue.Create(choice.Word))]);
-        if (HasOff)
+        if (Has(Off))
         {
             words.Add(false);
+        }
+
+        if (Has(On))
+        {
+            words.Add(true);
         }
 
         return new JsonObject { ["enum"] = words };
@@ -36,7 +40,7 @@ internal sealed class ChoiceType<T>(params (string Word, T Value)[] choices) : C
             return at.Expects(Text);
         }
 
-        string word = scalar.IsFalse && HasOff ? Off : scalar.Text;
+        string word = scalar.IsFalse && Has(Off) ? Off : scalar.IsTrue && Has(On) ? On : scalar.Text;
         int index = Array.FindIndex(choices, choice => choice.Word == word);
         value = index < 0 ? default : choices[index].Value;
         return index >= 0 || Unknown(at, word);
@@ -44,6 +48,8 @@ internal sealed class ChoiceType<T>(params (string Word, T Value)[] choices) : C
 
     public override JsonNode Write(T value) =>
         choices.First(choice => EqualityComparer<T>.Default.Equals(choice.Value, value)).Word;
+
+    private bool Has(string word) => choices.Any(choice => choice.Word == word);
 
     private bool Unknown(ConfigCursor at, string word)
     {

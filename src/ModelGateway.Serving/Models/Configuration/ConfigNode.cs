@@ -49,6 +49,8 @@ internal abstract partial record ConfigNode(int Line)
 
         public bool IsFalse => Kind == ScalarKind.Boolean && Text[0] is 'f' or 'F';
 
+        public bool IsTrue => Kind == ScalarKind.Boolean && !IsFalse;
+
         public override string Describe() => Kind == ScalarKind.Null ? "nothing" : IsPlain ? Quote(Text) : $"the text {Quote(Text)} in quotes";
     }
 

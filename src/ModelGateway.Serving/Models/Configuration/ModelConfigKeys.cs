@@ -19,7 +19,7 @@ internal static class ModelConfigKeys
 
     /// <summary>The whole file.</summary>
     public static ObjectType<ModelConfig> File { get; } =
-        new("a map of settings", new ModelConfig(), [.. About(), .. Knowing(), .. Running(), .. Answering()]);
+        new("a map of settings", new ModelConfig(), [.. About(), .. Knowing(), .. Running(), .. Answering(), .. Keeping()]);
 
     private static ConfigKey<ModelConfig>[] About() =>
     [
@@ -160,6 +160,26 @@ internal static class ModelConfigKeys
             (config, limits) => config with { Limits = limits })
         {
             Description = "Bounds on what callers may ask of this model.",
+        },
+    ];
+
+    private static ConfigKey<ModelConfig>[] Keeping() =>
+    [
+        new ReferenceKey<ModelConfig, ModelCacheConfig>(
+            "cache",
+            new ModelCacheType(),
+            config => config.Cache,
+            (config, cache) => config with { Cache = cache })
+        {
+            Description = "How predictions of this model are kept and given again; on and off are short for the key enabled.",
+        },
+        new ValueKey<ModelConfig, bool>(
+            "rows_independent",
+            new BooleanType(),
+            config => config.RowsIndependent,
+            (config, isIndependent) => config with { RowsIndependent = isIndependent })
+        {
+            Description = "Each row of a batch is answered by that row alone, so rows may be kept one by one. It is tried at load; a model that answers otherwise is served all the same.",
         },
     ];
 

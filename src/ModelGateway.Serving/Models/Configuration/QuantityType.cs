@@ -51,6 +51,12 @@ internal sealed class QuantityType : ConfigType<long>
         1,
         3_600_000);
 
+    /// <summary>In seconds, for what is kept; a bare number is refused.</summary>
+    public static QuantityType Lifetime { get; } = LifetimeFrom(1);
+
+    /// <summary>In seconds, and 0s for none; a bare number is refused.</summary>
+    public static QuantityType LifetimeOrNone { get; } = LifetimeFrom(0);
+
     public override string Text { get; }
 
     public override JsonObject Schema()
@@ -70,6 +76,13 @@ internal sealed class QuantityType : ConfigType<long>
 
     public override JsonNode Write(long value) =>
         _bareUnit is null ? string.Create(CultureInfo.InvariantCulture, $"{value}{_units.First(unit => unit.Value == 1).Key}") : value;
+
+    private static QuantityType LifetimeFrom(long seconds) => new(
+        $"a duration such as 30s, 10m, 12h or 7d, from {seconds}s to 30d",
+        new Dictionary<string, long> { ["s"] = 1, ["m"] = 60, ["h"] = 3_600, ["d"] = 86_400 },
+        null,
+        seconds,
+        30 * 86_400);
 
     private bool TryParse(ConfigNode.Scalar scalar, out long value)
     {

@@ -4,7 +4,8 @@ namespace ModelGateway.Serving.Runtime.Onnx;
 
 /// <summary>
 /// What ONNX Runtime's API does not tell of a file: operator sets, producer version, which graph inputs and outputs have no
-/// shape at all (the API shows them as scalars), and which have element types that the API does not know. Weights and nodes are skipped, so a large file costs no more than a small one.
+/// shape at all (the API shows them as scalars), which have element types that the API does not know, and whether a node gives other
+/// values on every run. Weights are skipped, so a large file costs no more than a small one with as many nodes.
 /// </summary>
 /// <remarks>
 /// Field numbers of onnx.proto:
@@ -33,6 +34,9 @@ internal sealed class OnnxFileHeader
     /// <summary>Inputs and outputs that are tensors, with the number of their element type in onnx.proto.</summary>
     public IReadOnlyDictionary<string, int> ElementTypes => _elementTypes;
 
+    /// <summary>A node that gives other values on every run, for people; null where all are deterministic.</summary>
+    public string? NondeterministicNode { get; private set; }
+
     /// <summary>Reads the header of a file.</summary>
     /// <exception cref="InvalidDataException">The file is not a protobuf message.</exception>
     public static OnnxFileHeader Read(string path)
@@ -52,6 +56,8 @@ internal sealed class OnnxFileHeader
 
         var header = new OnnxFileHeader();
         header.ReadModel(new ProtobufReader(file));
+        file.Position = 0;
+        header.NondeterministicNode = NondeterministicNodes.Find(new ProtobufReader(file));
         return header;
     }
 

@@ -82,7 +82,7 @@ public sealed class OnnxModelRuntime : IModelRuntime
     {
         Microsoft.ML.OnnxRuntime.ModelMetadata metadata = session.ModelMetadata;
         string description = metadata.Description.Length > 0 ? metadata.Description : metadata.GraphDescription;
-        return new ModelMetadata(header.Producer, description, metadata.CustomMetadataMap, header.Opsets);
+        return new ModelMetadata(header.Producer, description, metadata.CustomMetadataMap, header.Opsets) { NondeterministicNode = header.NondeterministicNode };
     }
 
     private SessionOptions CreateOptions(ModelConfig config, bool arena)

@@ -7,7 +7,14 @@ internal sealed class ProtobufReader(Stream stream)
 {
     private const int LongestString = 1 << 20;
 
-    public long Length => stream.Length;
+    /// <summary>Asked for once: a file asks the system each time.</summary>
+    public long Length { get; } = stream.Length;
+
+    public long Position
+    {
+        get => stream.Position;
+        set => stream.Position = value;
+    }
 
     /// <summary>The next field's number and wire type; false at <paramref name="end"/>.</summary>
     public bool TryReadTag(long end, out int field, out int wireType)
@@ -48,7 +55,7 @@ internal sealed class ProtobufReader(Stream stream)
     public long ReadEnd()
     {
         ulong length = ReadVarint();
-        return length <= (ulong)(stream.Length - stream.Position) ? stream.Position + (long)length : throw Malformed();
+        return length <= (ulong)(Length - stream.Position) ? stream.Position + (long)length : throw Malformed();
     }
 
     public string ReadString()
@@ -62,6 +69,16 @@ internal sealed class ProtobufReader(Stream stream)
         byte[] bytes = new byte[length];
         stream.ReadExactly(bytes);
         return Encoding.UTF8.GetString(bytes);
+    }
+
+    /// <summary>Reads a string that stood at an earlier position, and stays where the reader is.</summary>
+    public string ReadStringAt(long position)
+    {
+        long here = stream.Position;
+        stream.Position = position;
+        string text = ReadString();
+        stream.Position = here;
+        return text;
     }
 
     public void Skip(int wireType)
@@ -86,7 +103,7 @@ internal sealed class ProtobufReader(Stream stream)
     }
 
     private void SkipBytes(int count) =>
-        stream.Position = count <= stream.Length - stream.Position ? stream.Position + count : throw Malformed();
+        stream.Position = count <= Length - stream.Position ? stream.Position + count : throw Malformed();
 
     private static InvalidDataException Malformed() => new("The file is not an ONNX model: it is not a protobuf message, or it is cut short.");
 }

@@ -14,6 +14,9 @@ internal ref struct JsonOutput(IBufferWriter<byte> writer)
     private Span<byte> _span;
     private int _used;
 
+    /// <summary>Bytes handed to the writer so far.</summary>
+    public long Length { get; private set; }
+
     /// <summary>Room for at least <paramref name="size"/> bytes; what is used of it is told to <see cref="Advance"/>.</summary>
     public Span<byte> Reserve(int size)
     {
@@ -52,6 +55,7 @@ internal ref struct JsonOutput(IBufferWriter<byte> writer)
         if (_used > 0)
         {
             _writer.Advance(_used);
+            Length += _used;
         }
 
         _span = default;

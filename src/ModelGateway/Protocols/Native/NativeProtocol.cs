@@ -1,3 +1,4 @@
+using System.Buffers;
 using ModelGateway.Protocols.Json;
 using ModelGateway.Serving.Inference;
 using ModelGateway.Serving.Lifecycle;
@@ -9,6 +10,8 @@ namespace ModelGateway.Protocols.Native;
 internal sealed class NativeProtocol : IPredictProtocol
 {
     public static NativeProtocol Instance { get; } = new();
+
+    public bool TakesBinary => false;
 
     /// <summary>The model that a body names, for <c>POST /predict</c>.</summary>
     public static (ModelSpec Spec, PredictError? Error) FindModel(ReadOnlyMemory<byte> body)
@@ -31,7 +34,7 @@ internal sealed class NativeProtocol : IPredictProtocol
     {
         public PredictRequest Prediction { get; } = prediction;
 
-        public PredictError? Write(PredictResponse response, Servable servable, HttpResponse to)
+        public PredictError? Write(PredictResponse response, Servable servable, HttpResponse to, IBufferWriter<byte> body)
         {
             if (NativeResponseWriter.Check(response) is { } error)
             {
@@ -39,7 +42,7 @@ internal sealed class NativeProtocol : IPredictProtocol
             }
 
             to.ContentType = "application/json";
-            NativeResponseWriter.Write(to.BodyWriter, response);
+            NativeResponseWriter.Write(body, response);
             return null;
         }
 

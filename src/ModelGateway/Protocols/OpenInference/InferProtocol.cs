@@ -24,6 +24,8 @@ internal sealed class InferProtocol : IPredictProtocol
     {
     }
 
+    public bool TakesBinary => true;
+
     public IProtocolRequest Read(HttpContext http, ModelSpec asked, ReadOnlyMemory<byte> body, Servable servable, FaultList faults)
     {
         var request = new InferRequest();

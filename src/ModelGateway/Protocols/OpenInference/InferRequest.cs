@@ -1,3 +1,4 @@
+using System.Buffers;
 using ModelGateway.Serving.Inference;
 using ModelGateway.Serving.Lifecycle;
 using ModelGateway.Serving.Models;
@@ -18,7 +19,8 @@ internal sealed class InferRequest : IProtocolRequest
     /// <summary>How an output is answered that does not say so itself.</summary>
     public bool IsBinaryByDefault { get; set; }
 
-    public PredictError? Write(PredictResponse response, Servable servable, HttpResponse to) => InferResponseWriter.Write(this, response, servable, to);
+    public PredictError? Write(PredictResponse response, Servable servable, HttpResponse to, IBufferWriter<byte> body) =>
+        InferResponseWriter.Write(this, response, servable, to, body);
 
     public void Dispose() => Prediction.Dispose();
 }

@@ -19,7 +19,7 @@ namespace ModelGateway.Protocols.OpenInference;
 /// </summary>
 internal static class InferResponseWriter
 {
-    public static PredictError? Write(InferRequest request, PredictResponse response, Servable servable, HttpResponse to)
+    public static PredictError? Write(InferRequest request, PredictResponse response, Servable servable, HttpResponse to, IBufferWriter<byte> body)
     {
         using var answer = new InferAnswer();
         if (answer.Collect(request, response, servable) is { } error)
@@ -27,20 +27,19 @@ internal static class InferResponseWriter
             return error;
         }
 
-        long before = to.BodyWriter.UnflushedBytes;
-        var output = new JsonOutput(to.BodyWriter);
+        var output = new JsonOutput(body);
         WriteJson(ref output, request, response, answer);
         output.Flush();
         to.ContentType = "application/json";
         if (answer.IsBinary)
         {
             to.ContentType = "application/octet-stream";
-            to.Headers[InferenceHeader.Name] = (to.BodyWriter.UnflushedBytes - before).ToString(CultureInfo.InvariantCulture);
+            to.Headers[InferenceHeader.Name] = output.Length.ToString(CultureInfo.InvariantCulture);
             foreach (AnswerTensor tensor in answer.Tensors)
             {
                 if (tensor.IsBinary)
                 {
-                    to.BodyWriter.Write(tensor.Tensor.Data);
+                    body.Write(tensor.Tensor.Data);
                 }
             }
         }

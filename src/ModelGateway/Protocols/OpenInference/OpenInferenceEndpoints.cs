@@ -1,5 +1,4 @@
 using ModelGateway.Auth;
-using ModelGateway.Serving.Models;
 
 namespace ModelGateway.Protocols.OpenInference;
 
@@ -20,11 +19,9 @@ internal static class OpenInferenceEndpoints
         group.MapServer();
         group.MapModels();
         group.MapRepository();
-        DescribeInfer(group.MapPost("/models/{model}/infer", static (HttpContext http, string model, PredictExchange exchange) =>
-                exchange.HandleAsync(http, new ModelSpec(model), InferProtocol.Instance)))
+        DescribeInfer(group.MapPrediction("/models/{model}/infer", InferProtocol.Instance))
             .WithSummary("Predict with the newest ready version.");
-        DescribeInfer(group.MapPost("/models/{model}/versions/{version}/infer", static (HttpContext http, string model, string version, PredictExchange exchange) =>
-                exchange.HandleAsync(http, ModelSpec.Parse(model, version), InferProtocol.Instance)))
+        DescribeInfer(group.MapPrediction("/models/{model}/versions/{version}/infer", InferProtocol.Instance))
             .WithSummary("Predict with a version, by number or label.");
     }
 

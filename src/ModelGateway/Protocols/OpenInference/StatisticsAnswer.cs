@@ -56,7 +56,6 @@ internal sealed record InferenceStatisticsAnswer(
     [property: JsonPropertyName("cache_hit")] DurationAnswer CacheHit,
     [property: JsonPropertyName("cache_miss")] DurationAnswer CacheMiss)
 {
-    // Nothing caches yet; the members are there because clients read them.
     public static InferenceStatisticsAnswer Of(ServableStatistics statistics) => new(
         DurationAnswer.Of(statistics.Success),
         DurationAnswer.Of(statistics.Fail),
@@ -64,8 +63,8 @@ internal sealed record InferenceStatisticsAnswer(
         DurationAnswer.Of(statistics.ComputeInput),
         DurationAnswer.Of(statistics.ComputeInfer),
         DurationAnswer.Of(statistics.ComputeOutput),
-        new DurationAnswer(0, 0),
-        new DurationAnswer(0, 0));
+        DurationAnswer.Of(statistics.CacheHit),
+        DurationAnswer.Of(statistics.CacheMiss));
 }
 
 /// <summary>Runs of one batch size.</summary>

@@ -1,0 +1,199 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using ModelGateway.Serving.Caching;
+using StackExchange.Redis;
+
+namespace ModelGateway.Caching.Redis;
+
+/// <summary>Predictions in Redis, over one pipelined connection for each server.</summary>
+/// <remarks>
+/// The client cannot call off a command that is sent, so callers who leave leave only their wait; what comes for them later is given back.
+/// Names of keys are those of <see cref="RedisKeys"/>.
+/// </remarks>
+internal sealed class RedisPredictionStore : IPredictionStore
+{
+    // Redis's own limit of a string (proto-max-bulk-len).
+    private const int LargestValue = 512 * 1024 * 1024;
+
+    // Deletes a claim if it is still this owner's. One key, so that it runs on a cluster.
+    private const string Release = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) else return 0 end";
+
+    private static readonly TimeSpan ProbeLifetime = TimeSpan.FromSeconds(1);
+    private readonly RedisConnection _connection;
+    private readonly RedisKeys _keys;
+
+    // One for the whole gateway: within it there is one flight for a key.
+    private readonly RedisValue _owner = RandomNumberGenerator.GetBytes(16);
+
+    public RedisPredictionStore(RedisConnection connection, RedisKeys keys) => (_connection, _keys) = (connection, keys);
+
+    public string Name => "redis";
+
+    public int MaxValueBytes => LargestValue;
+
+    public async ValueTask<IMemoryOwner<byte>?> GetAsync(PredictionKey key, CancellationToken cancellationToken)
+    {
+        Task<Lease<byte>?> pending = Ready(cancellationToken).StringGetLeaseAsync(_keys.Value(key));
+        try
+        {
+            return await WaitAsync(pending, cancellationToken);
+        }
+        catch
+        {
+            GiveBack(pending);
+            throw;
+        }
+    }
+
+    public async ValueTask<IReadOnlyList<IMemoryOwner<byte>?>> GetManyAsync(IReadOnlyList<PredictionKey> keys, CancellationToken cancellationToken)
+    {
+        IDatabase database = Ready(cancellationToken);
+        var pending = new Task<Lease<byte>?>[keys.Count];
+        try
+        {
+            // One by one, for a cluster refuses a command over keys of several slots. They share their trips: nobody waits in between.
+            for (int index = 0; index < pending.Length; index++)
+            {
+                pending[index] = database.StringGetLeaseAsync(_keys.Value(keys[index]));
+            }
+
+            return await WaitAsync(Task.WhenAll(pending), cancellationToken);
+        }
+        catch
+        {
+            foreach (Task<Lease<byte>?>? one in pending)
+            {
+                GiveBack(one);
+            }
+
+            throw;
+        }
+    }
+
+    public async ValueTask SetAsync(PredictionKey key, ReadOnlyMemory<byte> value, TimeSpan lifetime, CancellationToken cancellationToken)
+    {
+        IDatabase database = Ready(cancellationToken);
+
+        // The client may write a command that it queued when the caller has left with its buffer, so it gets a copy. That is used again only after
+        // Redis's answer: without one the command may still be written.
+        byte[] copy = ArrayPool<byte>.Shared.Rent(value.Length);
+        value.CopyTo(copy);
+        Task<bool> pending = database.StringSetAsync(_keys.Value(key), new ReadOnlyMemory<byte>(copy, 0, value.Length), lifetime, When.Always);
+        _ = pending.ContinueWith(
+            static (_, buffer) => ArrayPool<byte>.Shared.Return((byte[])buffer!),
+            copy,
+            CancellationToken.None,
+            TaskContinuationOptions.OnlyOnRanToCompletion | TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
+        await WaitAsync(pending, cancellationToken);
+    }
+
+    public async ValueTask<bool> TryClaimAsync(PredictionKey key, TimeSpan lifetime, CancellationToken cancellationToken) =>
+        await WaitAsync(Ready(cancellationToken).StringSetAsync(_keys.Claim(key), _owner, lifetime, When.NotExists), cancellationToken);
+
+    public async ValueTask ReleaseClaimAsync(PredictionKey key, CancellationToken cancellationToken) =>
+        await WaitAsync(Ready(cancellationToken).ScriptEvaluateAsync(Release, [_keys.Claim(key)], [_owner], CommandFlags.NoScriptCache), cancellationToken);
+
+    public async ValueTask<IReadOnlyList<long>> GetEpochsAsync(IReadOnlyList<string> scopes, long ifAbsent, CancellationToken cancellationToken)
+    {
+        IDatabase database = Ready(cancellationToken);
+        RedisValue[] found = await WaitAsync(Task.WhenAll(scopes.Select(scope => ReadEpochAsync(database, scope))), cancellationToken);
+        long[] epochs = new long[found.Length];
+        List<Task<bool>> missing = [];
+        for (int index = 0; index < found.Length; index++)
+        {
+            if (!IsEpoch(found[index], out epochs[index]))
+            {
+                missing.Add(BeginEpochAsync(index, found[index].IsNull ? When.NotExists : When.Always));
+            }
+        }
+
+        if (missing.Count > 0)
+        {
+            await WaitAsync(Task.WhenAll(missing), cancellationToken);
+        }
+
+        return epochs;
+
+        // What is no number is nobody's epoch, and goes.
+        async Task<bool> BeginEpochAsync(int index, When when)
+        {
+            // One trip: they go out one behind the other on the same connection.
+            Task set = database.StringSetAsync(_keys.Epoch(scopes[index]), ifAbsent, null, when);
+            Task<RedisValue> read = ReadEpochAsync(database, scopes[index]);
+            await Task.WhenAll(set, read);
+            epochs[index] = IsEpoch(await read, out long stands) ? stands : ifAbsent;
+            return true;
+        }
+    }
+
+    public async ValueTask SetEpochAsync(string scope, long epoch, CancellationToken cancellationToken)
+    {
+        // Announced when it stands: who hears of it reads it.
+        await WaitAsync(Ready(cancellationToken).StringSetAsync(_keys.Epoch(scope), epoch), cancellationToken);
+        await WaitAsync(_connection.Subscriber.PublishAsync(_keys.Epochs, scope), cancellationToken);
+    }
+
+    public void OnEpochChanged(Action<string?> changed) => _connection.OnAnnounced(changed);
+
+    /// <inheritdoc/>
+    /// <remarks>Writes, for a full server and a replica still answer reads; under another name each time, so that a cluster's nodes take turns.</remarks>
+    public async ValueTask ProbeAsync(CancellationToken cancellationToken)
+    {
+        var key = new PredictionKey(RandomNumberGenerator.GetBytes(PredictionKey.Size));
+        await WaitAsync(Ready(cancellationToken).StringSetAsync(_keys.Claim(key), _owner, ProbeLifetime, When.Always), cancellationToken);
+    }
+
+    public ValueTask DisposeAsync() => _connection.DisposeAsync();
+
+    // Of the primary: a replica may not have heard of a purge yet.
+    private Task<RedisValue> ReadEpochAsync(IDatabase database, string scope) => database.StringGetAsync(_keys.Epoch(scope), CommandFlags.DemandMaster);
+
+    // The client reads nothing at all as zero.
+    private static bool IsEpoch(RedisValue value, out long epoch)
+    {
+        epoch = 0;
+        return value.HasValue && value.TryParse(out epoch);
+    }
+
+    private IDatabase Ready(CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return _connection.Database;
+    }
+
+    private async Task<TResult> WaitAsync<TResult>(Task<TResult> pending, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await pending.WaitAsync(cancellationToken);
+        }
+        catch (RedisConnectionException exception) when (_connection.Failure is { } reason && exception.FailureType == ConnectionFailureType.UnableToResolvePhysicalConnection)
+        {
+            throw new RedisConnectionException(exception.FailureType, CommandFlags.None, $"Redis cannot be reached: {reason}");
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // How it ends interests nobody any more, not as an unobserved exception either.
+            _ = pending.ContinueWith(static left => _ = left.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            throw;
+        }
+    }
+
+    // A value that comes when its caller has left.
+    private static void GiveBack(Task<Lease<byte>?>? pending) => pending?.ContinueWith(
+        static late =>
+        {
+            if (late.IsCompletedSuccessfully)
+            {
+                late.Result?.Dispose();
+            }
+            else
+            {
+                _ = late.Exception;
+            }
+        },
+        CancellationToken.None,
+        TaskContinuationOptions.ExecuteSynchronously,
+        TaskScheduler.Default);
+}

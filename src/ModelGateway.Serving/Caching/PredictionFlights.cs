@@ -1,0 +1,113 @@
+using System.Collections.Concurrent;
+
+namespace ModelGateway.Serving.Caching;
+
+/// <summary>The runs under way by key: equal requests share one.</summary>
+/// <typeparam name="TResult">What a flight ends with.</typeparam>
+public sealed class PredictionFlights<TResult>
+{
+    private readonly ConcurrentDictionary<PredictionKey, PredictionFlight<TResult>> _flights = new();
+
+    /// <summary>Flights under way.</summary>
+    public int Count => _flights.Count;
+
+    /// <summary>Enters the flight of a key, or begins one.</summary>
+    /// <param name="key">Of the request.</param>
+    /// <param name="leads">Whether the caller began it: it must then see to it that the flight ends.</param>
+    public PredictionFlight<TResult> Enter(PredictionKey key, out bool leads)
+    {
+        while (true)
+        {
+            if (_flights.TryGetValue(key, out PredictionFlight<TResult>? flight) && flight.TryJoin())
+            {
+                leads = false;
+                return flight;
+            }
+
+            // What stands there, if anything, has been left by all: it ends by itself and takes away no other than itself.
+            var mine = new PredictionFlight<TResult>();
+            if (flight is null ? _flights.TryAdd(key, mine) : _flights.TryUpdate(key, mine, flight))
+            {
+                leads = true;
+                return mine;
+            }
+        }
+    }
+
+    /// <summary>Takes a flight off the list, so that the next request begins another one. Do it when its result can be found elsewhere, and before <see cref="PredictionFlight{TResult}.Land"/>.</summary>
+    public void Remove(PredictionKey key, PredictionFlight<TResult> flight) => _flights.TryRemove(KeyValuePair.Create(key, flight));
+}
+
+/// <summary>
+/// One run for any number of equal requests. Each of its callers waits with its own patience and may leave; when all have left, it is stopped.
+/// </summary>
+/// <remarks><c>_gate</c> guards the count of callers; nothing is called under it.</remarks>
+public sealed class PredictionFlight<TResult> : IDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly TaskCompletionSource<TResult> _landed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _callers = 1;
+    private bool _isClosed;
+    private bool _isDisposed;
+
+    /// <summary>Cancelled when nobody waits any more.</summary>
+    public CancellationToken Abandoned => _stop.Token;
+
+    /// <summary>Completes with the flight; never fails.</summary>
+    public Task<TResult> Landed => _landed.Task;
+
+    /// <summary>One caller more, unless all have left already.</summary>
+    internal bool TryJoin()
+    {
+        lock (_gate)
+        {
+            if (_callers == 0 || _isClosed)
+            {
+                return false;
+            }
+
+            _callers++;
+            return true;
+        }
+    }
+
+    /// <summary>Nobody enters any more. Returns how many callers wait.</summary>
+    public int Close()
+    {
+        lock (_gate)
+        {
+            _isClosed = true;
+            return _callers;
+        }
+    }
+
+    /// <summary>One caller less. To be called once by a caller that does not wait for the end.</summary>
+    public void Leave()
+    {
+        lock (_gate)
+        {
+            if (--_callers > 0 || _isDisposed)
+            {
+                return;
+            }
+
+            // Not under the lock of a caller: what is cancelled here ends a run or a wait, and both end elsewhere.
+            _ = _stop.CancelAsync();
+        }
+    }
+
+    /// <summary>Gives every caller the result.</summary>
+    public void Land(TResult result) => _landed.TrySetResult(result);
+
+    /// <summary>After the flight ended; callers may still leave.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _isDisposed = true;
+        }
+
+        _stop.Dispose();
+    }
+}

@@ -1,0 +1,72 @@
+using ModelGateway.Serving.Models;
+using ModelGateway.Serving.Tensors;
+
+namespace ModelGateway.Serving.Caching;
+
+/// <summary>The prediction cache as one loaded version sees it: its rules, its keys, and whether it pays. Dispose it when the version left the memory.</summary>
+public sealed class ServableCache : IDisposable
+{
+    private readonly PredictionCache _cache;
+    private readonly string _digest;
+    private readonly string _settings;
+    private readonly string[] _allOutputs;
+    private volatile CacheScope _scope;
+    private (long Model, long Version, bool IsShared) _epochs;
+
+    internal ServableCache(PredictionCache cache, ServableId id, string digest, string settings, ModelSignature signature, CacheRules rules)
+    {
+        _cache = cache;
+        _digest = digest;
+        _settings = settings;
+        _allOutputs = [.. signature.Outputs.Select(output => output.Name)];
+        Id = id;
+        Rules = rules;
+        _scope = MakeScope(0, 0, isShared: false);
+    }
+
+    /// <summary>Model and version.</summary>
+    public ServableId Id { get; }
+
+    /// <summary>What holds for it.</summary>
+    public CacheRules Rules { get; }
+
+    /// <summary>Whether looking pays.</summary>
+    public CacheEconomy Economy { get; } = new();
+
+    /// <summary>What all its keys have in common; another object after a purge.</summary>
+    public CacheScope Scope => _scope;
+
+    /// <summary>The outputs of a request by their names: all of them, in the graph's order, where it asks for none by name.</summary>
+    public IReadOnlyList<string> OutputsOf(IReadOnlyList<string>? asked) => asked ?? _allOutputs;
+
+    /// <summary>The key of a request.</summary>
+    public PredictionKey KeyOf(CacheScope scope, string? tenant, IReadOnlyList<string>? outputs, IReadOnlyList<NamedTensor> inputs) =>
+        _cache.Keys.Write(scope, tenant, OutputsOf(outputs), inputs);
+
+    /// <summary>The key of one row.</summary>
+    public PredictionKey KeyOf(CacheScope scope, string? tenant, IReadOnlyList<string>? outputs, IReadOnlyList<TensorRows> inputs, int row) =>
+        _cache.Keys.Write(scope, tenant, OutputsOf(outputs), inputs, row);
+
+    /// <summary>Forgets what this version was remembered with.</summary>
+    public void Dispose() => _cache.Close(this);
+
+    // Both under the cache's gate.
+    internal bool IsOf(long modelEpoch, long versionEpoch, bool isShared) => _epochs == (modelEpoch, versionEpoch, isShared);
+
+    internal void Renew(long modelEpoch, long versionEpoch, bool isShared)
+    {
+        _epochs = (modelEpoch, versionEpoch, isShared);
+        _scope = MakeScope(modelEpoch, versionEpoch, isShared);
+    }
+
+    private CacheScope MakeScope(long modelEpoch, long versionEpoch, bool isShared) =>
+        new(PredictionKeyWriter.HashScope(Id.Model, Id.Version, _digest, _settings, modelEpoch, versionEpoch), isShared);
+}
+
+/// <summary>The rules of one version.</summary>
+/// <param name="Refusal">Why nothing of it is remembered, as metrics name it; null where it is.</param>
+/// <param name="Ttl">How long an answer is fresh.</param>
+/// <param name="StaleFor">How long it may be given after that while a new one is made; zero for not at all.</param>
+/// <param name="MaxValueBytes">The largest answer that is remembered.</param>
+/// <param name="ByRows">Whether the rows of a batch are remembered one by one.</param>
+public sealed record CacheRules(string? Refusal, TimeSpan Ttl, TimeSpan StaleFor, long MaxValueBytes, bool ByRows);

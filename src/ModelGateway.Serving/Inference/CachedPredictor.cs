@@ -1,0 +1,389 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.ExceptionServices;
+using ModelGateway.Serving.Caching;
+using ModelGateway.Serving.Diagnostics;
+using ModelGateway.Serving.Lifecycle;
+using ModelGateway.Serving.Models;
+
+namespace ModelGateway.Serving.Inference;
+
+/// <summary>Leads requests through the cache: what is remembered is answered, equal requests share one flight, the rest is run and remembered.</summary>
+internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner, ServingOptions options, TimeProvider time)
+{
+    // Milliseconds; of a model that this replica has not run yet. Too long matters only where a replica dies, too short is a run too many.
+    private const double UnknownCost = 3_000;
+
+    private readonly PredictionFlights<FlightLanding> _flights = new();
+    private readonly RunDeadlines _deadlines = new();
+    private readonly RowPredictor _rows = new(cache, runner, time);
+
+    /// <summary>Predicts, as <see cref="Predictor.PredictAsync"/> does.</summary>
+    public ValueTask<PredictResult> PredictAsync(Servable servable, ServableCache own, PredictRequest request, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        CacheDirectives wish = request.Cache;
+        if (ReasonToPassBy(own, wish) is { } reason)
+        {
+            servable.Metrics.CountBypass(reason);
+            var passed = new CacheReport(CacheUse.Bypass) { Detail = reason };
+            return wish.OnlyIfCached
+                ? new ValueTask<PredictResult>(NotCached(passed))
+                : runner.RunAsync(servable, request.Inputs, request.Outputs, patience, passed, cancellationToken);
+        }
+
+        if (wish is { OnlyIfCached: true, NoCache: true })
+        {
+            // Neither a remembered answer nor a run is welcome.
+            return new ValueTask<PredictResult>(NotCached(new CacheReport(CacheUse.Request)));
+        }
+
+        long started = time.GetTimestamp();
+        CacheScope scope = own.Scope;
+        if (own.Rules.ByRows && RowBatch.TryCut(request.Inputs, servable.Signature) is { } batch)
+        {
+            return PredictRowsAsync(servable, own, scope, request, batch, started, patience, cancellationToken);
+        }
+
+        PredictionKey key = own.KeyOf(scope, wish.Tenant, request.Outputs, request.Inputs);
+        CacheUse use = wish.NoCache ? CacheUse.Request : CacheUse.Miss;
+        if (!wish.NoCache && cache.TryGet(key, out CachedPrediction? found))
+        {
+            (CacheOutcome outcome, TimeSpan age) = Judge(found, own.Rules, wish.MaxAge);
+            servable.Metrics.CountLookup(CacheLevel.Memory, outcome);
+            if (outcome != CacheOutcome.Miss)
+            {
+                own.Economy.CountHit();
+                if (outcome == CacheOutcome.Stale)
+                {
+                    Refresh(servable, own, scope, key, request);
+                }
+
+                var hit = new CacheReport(CacheUse.Hit, time.GetElapsedTime(started)) { Age = age, TimeToLive = found.FreshFor - age, Detail = "memory" };
+                return new ValueTask<PredictResult>(PredictResult.Success(Answer(servable, found, default, hit)));
+            }
+
+            // Fresh, but older than this caller wants.
+            use = age <= found.FreshFor ? CacheUse.Request : CacheUse.Stale;
+            if (age > found.FreshFor + own.Rules.StaleFor)
+            {
+                cache.Forget(key, found);
+            }
+        }
+        else if (!wish.NoCache)
+        {
+            servable.Metrics.CountLookup(CacheLevel.Memory, CacheOutcome.Miss);
+        }
+
+        var report = new CacheReport(use, time.GetElapsedTime(started));
+        var work = new FlightWork(servable, own, scope, key, request, rows: null) { Lookup = report.Lookup };
+        return wish.OnlyIfCached ? AskStoreAsync(work, report, cancellationToken) : FlyAsync(work, report, patience, cancellationToken);
+    }
+
+    private async ValueTask<PredictResult> PredictRowsAsync(
+        Servable servable, ServableCache own, CacheScope scope, PredictRequest request, RowBatch batch, long started, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        BatchRows rows = _rows.Look(servable, own, scope, request, batch);
+        bool isComplete = rows.Missing == 0 || (request.Cache.OnlyIfCached && await _rows.AskStoreAsync(servable, own, scope, rows, request.Cache.MaxAge, cancellationToken));
+        if (isComplete && rows.TryAssemble(out FlightLanding? whole))
+        {
+            own.Economy.CountHit();
+            TimeSpan age = Age(whole.Freshness!.Value.MadeAt);
+            var hit = new CacheReport(CacheUse.Hit, time.GetElapsedTime(started)) { Age = age, TimeToLive = whole.Freshness.Value.FreshFor - age, Detail = "rows" };
+            return PredictResult.Success(Answer(servable, whole, default, hit));
+        }
+
+        CacheUse use = request.Cache.NoCache ? CacheUse.Request : rows.Missing < batch.Count ? CacheUse.Partial : CacheUse.Miss;
+        var report = new CacheReport(use, time.GetElapsedTime(started));
+        if (request.Cache.OnlyIfCached)
+        {
+            return NotCached(report);
+        }
+
+        // The half of a run that is saved is taken for a hit.
+        bool saves = rows.Missing * 2 <= batch.Count;
+        if (saves)
+        {
+            own.Economy.CountHit();
+        }
+
+        PredictionKey key = own.KeyOf(scope, request.Cache.Tenant, request.Outputs, request.Inputs);
+        return await FlyAsync(new FlightWork(servable, own, scope, key, request, rows) { Lookup = report.Lookup, CountsAsMiss = !saves }, report, patience, cancellationToken);
+    }
+
+    private static string? ReasonToPassBy(ServableCache own, CacheDirectives wish) =>
+        own.Rules.Refusal
+        ?? wish.Refusal
+        ?? (wish.NoStore ? "no_store" : null)
+        ?? (wish is { OnlyIfCached: false, NoCache: false } && !own.Economy.ShouldLook() ? "not_worth" : null);
+
+    private static PredictResult NotCached(CacheReport report) => PredictResult.Failure(
+        new PredictError(PredictErrorKind.NotCached, "No answer to this request is remembered, and Cache-Control: only-if-cached asks for no other."), default, report);
+
+    // Another replica's clock may be ahead: what it made would stay young for too long.
+    private DateTimeOffset NotAhead(DateTimeOffset madeAt) => time.GetUtcNow() is var now && madeAt > now ? now : madeAt;
+
+    private TimeSpan Age(DateTimeOffset madeAt)
+    {
+        // Another replica's clock may be ahead.
+        TimeSpan age = time.GetUtcNow() - madeAt;
+        return age < TimeSpan.Zero ? TimeSpan.Zero : age;
+    }
+
+    private (CacheOutcome Outcome, TimeSpan Age) Judge(CachedPrediction found, CacheRules rules, TimeSpan? maxAge)
+    {
+        TimeSpan age = Age(found.MadeAt);
+        return (age <= found.FreshFor ? age <= (maxAge ?? TimeSpan.MaxValue) ? CacheOutcome.Hit : CacheOutcome.Miss
+            : maxAge is null && age <= found.FreshFor + rules.StaleFor ? CacheOutcome.Stale
+            : CacheOutcome.Miss, age);
+    }
+
+    private static PredictResponse Answer(Servable servable, CachedPrediction prediction, PredictTimings timings, CacheReport report) => new(servable.Id, prediction.Outputs, timings)
+    {
+        Cache = report,
+        Freshness = new Freshness(prediction.Scope, prediction.MadeAt, prediction.FreshFor),
+    };
+
+    private static PredictResponse Answer(Servable servable, FlightLanding landing, PredictTimings timings, CacheReport report) =>
+        new(servable.Id, landing.Outputs!, timings) { Cache = report, Freshness = landing.Freshness };
+
+    // For a caller who takes no run: memory had nothing, perhaps the store has.
+    private async ValueTask<PredictResult> AskStoreAsync(FlightWork work, CacheReport report, CancellationToken cancellationToken)
+    {
+        long started = time.GetTimestamp();
+        CachedPrediction? found;
+        SharedPredictions? store = StoreFor(work.Own, work.Scope);
+        try
+        {
+            found = store is null ? null : await FindStoredAsync(store, work, cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            return PredictResult.Failure(ModelRunner.CallerLeft(), default, report);
+        }
+
+        if (found is null)
+        {
+            return NotCached(report);
+        }
+
+        TimeSpan age = Age(found.MadeAt);
+        return PredictResult.Success(Answer(
+            work.Servable, found, default, report with { Use = CacheUse.Hit, Lookup = report.Lookup + time.GetElapsedTime(started), Age = age, TimeToLive = found.FreshFor - age, Detail = store!.Name }));
+    }
+
+    private async ValueTask<PredictResult> FlyAsync(FlightWork work, CacheReport report, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        long started = time.GetTimestamp();
+        if (patience <= TimeSpan.Zero)
+        {
+            return PredictResult.Failure(ModelRunner.DeadlineExceeded(), default, report);
+        }
+
+        // Who wants a run, or none but a young answer, gets a flight of his own: what flies already may end with what the store has.
+        using RunDeadline deadline = _deadlines.Rent(patience, cancellationToken);
+        bool leads = true;
+        PredictionFlight<FlightLanding> flight = work.Request.Cache is { NoCache: true } or { MaxAge: not null } ? new() : _flights.Enter(work.Key, out leads);
+        using CancellationTokenRegistration leaving = deadline.Token.UnsafeRegister(static state => ((PredictionFlight<FlightLanding>)state!).Leave(), flight);
+        if (leads)
+        {
+            work.Retain();
+
+            // On this thread as long as an instance is free and no store is asked.
+            _ = CompleteAsync(flight, work);
+        }
+        else
+        {
+            work.Servable.Metrics.CountLookup(CacheLevel.Flight, CacheOutcome.Hit);
+            work.Own.Economy.CountHit();
+        }
+
+        FlightLanding? landing = null;
+        try
+        {
+            landing = flight.Landed.IsCompletedSuccessfully ? flight.Landed.Result : await flight.Landed.WaitAsync(deadline.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // The wait may end before the registration's turn has come; below it is seen to that this caller leaves once.
+        }
+
+        // What has left may not look at the landing any more, though it be there: others may have been given it alone.
+        bool stays = leaving.Unregister();
+        if (stays && landing is null)
+        {
+            flight.Leave();
+        }
+
+        landing = stays && landing is not null ? landing : FlightLanding.Abandoned;
+        landing.Fault?.Throw();
+        TimeSpan total = time.GetElapsedTime(started);
+        report = landing.Describe(report, leads, landing.Freshness is { } freshness ? Age(freshness.MadeAt) : TimeSpan.Zero);
+        if (landing.Outputs is null)
+        {
+            return PredictResult.Failure(landing.ErrorFor(cancellationToken.IsCancellationRequested), leads ? landing.Timings : new PredictTimings(total, TimeSpan.Zero), report);
+        }
+
+        return PredictResult.Success(Answer(work.Servable, landing, leads ? landing.Timings : new PredictTimings(total, TimeSpan.Zero), report));
+    }
+
+    // A flight that nobody waits for: the caller has a stale answer already.
+    private void Refresh(Servable servable, ServableCache own, CacheScope scope, PredictionKey key, PredictRequest request)
+    {
+        PredictionFlight<FlightLanding> flight = _flights.Enter(key, out bool leads);
+        if (!leads)
+        {
+            flight.Leave();
+            return;
+        }
+
+        var work = new FlightWork(servable, own, scope, key, request, rows: null);
+        work.Retain();
+        _ = Task.Run(async () =>
+        {
+            using RunDeadline deadline = _deadlines.Rent(servable.Config.Limits.Timeout ?? options.PredictTimeout, CancellationToken.None);
+            using CancellationTokenRegistration leaving = deadline.Token.UnsafeRegister(static state => ((PredictionFlight<FlightLanding>)state!).Leave(), flight);
+            await CompleteAsync(flight, work);
+            if (flight.Landed.Result.Outputs is null)
+            {
+                servable.Metrics.CountBypass("refresh_failed");
+            }
+        });
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever a run throws is thrown to each of its callers, who log and answer it; the flight itself must end.")]
+    private async Task CompleteAsync(PredictionFlight<FlightLanding> flight, FlightWork work)
+    {
+        FlightLanding landing;
+        try
+        {
+            landing = work.Rows is { } rows
+                ? await _rows.MakeAsync(flight, work, rows)
+                : await MakeAsync(flight, work);
+        }
+        catch (OperationCanceledException) when (flight.Abandoned.IsCancellationRequested)
+        {
+            landing = FlightLanding.Abandoned;
+        }
+        catch (Exception exception)
+        {
+            landing = FlightLanding.Failed(ExceptionDispatchInfo.Capture(exception));
+        }
+
+        // After what it was claimed for was put into the store.
+        if (work.HoldsClaim)
+        {
+            cache.Shared!.ReleaseClaim(work.Key);
+        }
+
+        // In this order: who comes after the flight is off the list finds its result in memory.
+        _flights.Remove(work.Key, flight);
+        flight.Land(landing);
+        flight.Dispose();
+        work.Release();
+    }
+
+    private async ValueTask<FlightLanding> MakeAsync(PredictionFlight<FlightLanding> flight, FlightWork work)
+    {
+        CacheDirectives wish = work.Request.Cache;
+        if (wish is { NoCache: false, MaxAge: null } && cache.TryGet(work.Key, out CachedPrediction? landed) && Judge(landed, work.Own.Rules, null).Outcome == CacheOutcome.Hit)
+        {
+            // Another flight has landed between the look and the start of this one.
+            return FlightLanding.Found(landed, "memory", TimeSpan.Zero);
+        }
+
+        SharedPredictions? store = StoreFor(work.Own, work.Scope);
+        TimeSpan asked = TimeSpan.Zero;
+        if (store is not null && !wish.NoCache)
+        {
+            long started = time.GetTimestamp();
+            CachedPrediction? stored = await FindStoredAsync(store, work, flight.Abandoned) ?? await AwaitOthersAsync(store, work, flight.Abandoned);
+            asked = time.GetElapsedTime(started);
+            if (stored is not null)
+            {
+                cache.Keep(work.Own, work.Key, stored);
+                return FlightLanding.Found(stored, store.Name, asked);
+            }
+        }
+
+        PredictResult run = await runner.RunAsync(work.Servable, work.Request.Inputs, work.Request.Outputs, null, default, flight.Abandoned);
+        return run.IsSuccess ? Remember(flight, work, run.Response, asked) : FlightLanding.Refused(run.Error, run.Timings);
+    }
+
+    private FlightLanding Remember(PredictionFlight<FlightLanding> flight, FlightWork work, PredictResponse response, TimeSpan asked)
+    {
+        long started = time.GetTimestamp();
+        CacheRules rules = work.Own.Rules;
+        work.Own.Economy.CountRun(response.Timings.Run);
+        var made = CachedPrediction.Of(work.Scope, response.Outputs, time.GetUtcNow(), rules.Ttl, response.Timings.Run, rules.MaxValueBytes);
+        if (made is null)
+        {
+            work.Servable.Metrics.CountBypass("too_large");
+            work.Own.Economy.CountMiss(work.Lookup + time.GetElapsedTime(started));
+            return FlightLanding.TooLarge(flight, response);
+        }
+
+        using (response)
+        {
+            cache.Keep(work.Own, work.Key, made);
+            if (cache.Shared is { IsAvailable: true } store && work.Scope.IsShared && work.Own.Economy.ShouldFillStore(store.TripTime))
+            {
+                store.Set(work.Key, made.Payload, made.MadeAt, made.FreshFor, rules.Ttl + rules.StaleFor);
+            }
+
+            work.Own.Economy.CountMiss(work.Lookup + time.GetElapsedTime(started));
+            return FlightLanding.Made(made, response.Timings, asked);
+        }
+    }
+
+    // Null where it should not be asked.
+    private SharedPredictions? StoreFor(ServableCache own, CacheScope scope) =>
+        cache.Shared is { IsAvailable: true } store && scope.IsShared && own.Economy.ShouldAskStore(store.TripTime) ? store : null;
+
+    private async ValueTask<CachedPrediction?> FindStoredAsync(SharedPredictions store, FlightWork work, CancellationToken cancellationToken)
+    {
+        CachedPrediction? found = await store.GetAsync(work.Key, cancellationToken) is { } stored
+            && CachedPrediction.TryRead(work.Scope, stored.Payload, NotAhead(stored.MadeAt), stored.FreshFor, out CachedPrediction? read)
+            && Judge(read, work.Own.Rules, work.Request.Cache.MaxAge).Outcome == CacheOutcome.Hit ? read : null;
+        work.Servable.Metrics.CountLookup(CacheLevel.Store, found is null ? CacheOutcome.Miss : CacheOutcome.Hit);
+        work.Own.Economy.CountStore(found is not null);
+        if (found is not null)
+        {
+            work.Own.Economy.CountRun(found.RunCost);
+            work.Own.Economy.CountHit();
+        }
+
+        return found;
+    }
+
+    // One replica has the claim and runs; the others look for what it puts into the store, as long as a run may take.
+    private async ValueTask<CachedPrediction?> AwaitOthersAsync(SharedPredictions store, FlightWork work, CancellationToken cancellationToken)
+    {
+        if (!cache.CoalescesAcrossReplicas)
+        {
+            return null;
+        }
+
+        // Who dies with the claim holds the others up for a run and a half and no longer.
+        double cost = work.Own.Economy.RunCost.TotalMilliseconds;
+        var lifetime = TimeSpan.FromMilliseconds(Math.Clamp(((cost > 0 ? cost : UnknownCost) * 1.5) + 50, 100, 60_000));
+        long started = time.GetTimestamp();
+        for (TimeSpan waited = TimeSpan.Zero; waited < lifetime; waited = time.GetElapsedTime(started))
+        {
+            bool? isMine = await store.TryClaimAsync(work.Key, lifetime, cancellationToken);
+            if (isMine != false)
+            {
+                work.HoldsClaim = isMine == true;
+
+                // Who had it before may have put the answer there since the last look.
+                return waited > TimeSpan.Zero ? await FindStoredAsync(store, work, cancellationToken) : null;
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(Math.Clamp(Math.Max(cost, waited.TotalMilliseconds) / 8, 5, 100)), time, cancellationToken);
+            if (await FindStoredAsync(store, work, cancellationToken) is { } stored)
+            {
+                return stored;
+            }
+        }
+
+        return null;
+    }
+}

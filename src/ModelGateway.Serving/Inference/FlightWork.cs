@@ -1,0 +1,45 @@
+using ModelGateway.Serving.Caching;
+using ModelGateway.Serving.Lifecycle;
+
+namespace ModelGateway.Serving.Inference;
+
+/// <summary>What a flight needs. Its first caller may leave before it ends, so it holds the version and the request's tensors itself from <see cref="Retain"/> to <see cref="Release"/>.</summary>
+internal sealed class FlightWork(Servable servable, ServableCache own, CacheScope scope, PredictionKey key, PredictRequest request, BatchRows? rows)
+{
+    private ServableHandle? _handle;
+
+    public Servable Servable { get; } = servable;
+
+    public ServableCache Own { get; } = own;
+
+    public CacheScope Scope { get; } = scope;
+
+    public PredictionKey Key { get; } = key;
+
+    public PredictRequest Request { get; } = request;
+
+    /// <summary>What is known of each row; null for a request that is remembered as a whole.</summary>
+    public BatchRows? Rows { get; } = rows;
+
+    /// <summary>What hashing and looking took.</summary>
+    public TimeSpan Lookup { get; init; }
+
+    /// <summary>Whether nothing useful was found: then what the look cost is counted with what remembering costs.</summary>
+    public bool CountsAsMiss { get; init; } = true;
+
+    /// <summary>It has claimed the work on its key among the replicas.</summary>
+    public bool HoldsClaim { get; set; }
+
+    /// <summary>To be called while the caller still holds both.</summary>
+    public void Retain()
+    {
+        Request.Retain();
+        _handle = Servable.TryAcquire() ?? throw new InvalidOperationException("The caller holds no handle.");
+    }
+
+    public void Release()
+    {
+        Request.Dispose();
+        _handle!.Dispose();
+    }
+}

@@ -1,0 +1,44 @@
+using System.Buffers;
+using ModelGateway.Protocols;
+using ModelGateway.Protocols.OpenInference;
+using ModelGateway.Serving.Caching;
+using ModelGateway.Serving.Inference;
+using ModelGateway.Serving.Models;
+
+namespace ModelGateway.Caching;
+
+/// <summary>An answer as it was sent, with the request that it answers. Immutable.</summary>
+/// <param name="Request">Which request it answers, but for the body.</param>
+/// <param name="RequestBody">The body that it answers.</param>
+/// <param name="Body">The answer's bytes.</param>
+/// <param name="ContentType">Its content type.</param>
+/// <param name="BinaryStart">The header that says where its binary part begins; null for none.</param>
+/// <param name="Freshness">How long it may be given again.</param>
+internal sealed record FinishedAnswer(AnswerRequest Request, byte[] RequestBody, byte[] Body, string ContentType, string? BinaryStart, Freshness Freshness)
+{
+    // What an entry takes up besides its two bodies.
+    private const int Overhead = 400;
+
+    public long Weight => RequestBody.Length + Body.Length + Overhead;
+
+    /// <summary>Puts it into the response's pipe, without flushing.</summary>
+    public void Send(HttpResponse to)
+    {
+        to.ContentType = ContentType;
+        to.ContentLength = Body.Length;
+        if (BinaryStart is not null)
+        {
+            to.Headers[InferenceHeader.Name] = BinaryStart;
+        }
+
+        to.BodyWriter.Write(Body);
+    }
+}
+
+/// <summary>What an answer depends on besides the body.</summary>
+/// <param name="Asked">The model and version as the caller named them: a body may name them again, and is refused where the two differ.</param>
+/// <param name="Scope">The version that answers, by its present scope.</param>
+/// <param name="Protocol">The dialect, which is one object each.</param>
+/// <param name="BinaryStart">The request's header that says where its binary part begins; null for none.</param>
+/// <param name="Tenant">Whose answers they are.</param>
+internal readonly record struct AnswerRequest(ModelSpec Asked, CacheScope Scope, IPredictProtocol Protocol, string? BinaryStart, string? Tenant);

@@ -1,0 +1,108 @@
+using System.Collections.Concurrent;
+using ModelGateway.Serving.Caching;
+using ModelGateway.Serving.Inference;
+using ModelGateway.Serving.Lifecycle;
+using ModelGateway.Serving.Models;
+using ModelGateway.Serving.Runtime;
+using ModelGateway.Serving.Tensors;
+using ModelGateway.Serving.Tests.Lifecycle;
+using ModelGateway.TestKit;
+using ModelGateway.TestKit.Caching;
+using ModelGateway.TestKit.Onnx;
+using Xunit;
+
+namespace ModelGateway.Serving.Tests.Inference;
+
+/// <summary>One gateway's data plane with a cache, over a model that answers each number x with 10 x and counts its runs.</summary>
+internal sealed class CacheHarness : IDisposable
+{
+    private readonly ConcurrentQueue<float[]> _runs = new();
+
+    private CacheHarness(CacheOptions? options, MemoryPredictionStore? store)
+    {
+        var signature = new ModelSignature([new TensorSpec("x", TensorType.Fp32, [-1])], [new OutputSpec(OutputKind.Tensor, new TensorSpec("y", TensorType.Fp32, [-1]))]);
+        Serving = new ServingHarness(
+            new FakeRuntime { OnLoad = (_, _) => new FakeInstance { Signature = signature, OnRun = Run } }, cache: options ?? new CacheOptions(), sharedStore: store);
+    }
+
+    public ServingHarness Serving { get; }
+
+    public PredictionCache Cache => Serving.Cache!;
+
+    /// <summary>What the model was run with, run by run.</summary>
+    public IReadOnlyList<float[]> Runs => [.. _runs];
+
+    /// <summary>What each run takes by the harness's clock.</summary>
+    public TimeSpan RunCost { get; set; }
+
+    /// <summary>Called in each run, before it answers.</summary>
+    public Action<CancellationToken> OnRun { get; set; } = static _ => { };
+
+    /// <summary>What a run answers.</summary>
+    public Func<Tensor, OutputValue> Answer { get; set; } = static x =>
+        OutputValue.FromTensor("y", Tensor.Create<float>(TensorType.Fp32, x.Shape, [.. x.AsSpan<float>().ToArray().Select(value => value * 10)]));
+
+    public static async Task<CacheHarness> StartAsync(string config = "{warmup: off}", CacheOptions? options = null, MemoryPredictionStore? store = null)
+    {
+        // A store is asked for models only whose run costs more than the trip.
+        var harness = new CacheHarness(options, store) { RunCost = store is null ? TimeSpan.Zero : TimeSpan.FromMilliseconds(50) };
+        await harness.LoadAsync(config);
+        if (store is not null)
+        {
+            await harness.UntilSharedAsync();
+        }
+
+        return harness;
+    }
+
+    /// <summary>Loads version 1, or loads it anew with another configuration.</summary>
+    public async Task LoadAsync(string config, byte marker = 0)
+    {
+        Serving.Add("model", 1, [.. TestModels.AddConstant(1), .. new byte[marker]]);
+        await File.WriteAllTextAsync(Path.Combine(Serving.Folder.Root, "model", "model.yaml"), config);
+        await Serving.ScanAndSettleAsync();
+        Assert.Equal(ServableState.Ready, Serving.State("model", 1));
+    }
+
+    /// <summary>Waits until the epochs of the shared store are known: before, it is not asked.</summary>
+    public async Task UntilSharedAsync()
+    {
+        using ServableHandle handle = Serving.Acquire("model");
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (!handle.Servable.Cache!.Scope.IsShared)
+        {
+            patience.Token.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
+    }
+
+    public Task<PredictResult> PredictAsync(float value, CacheDirectives? wish = null, TimeSpan? timeout = null, CancellationToken cancellationToken = default) =>
+        PredictAsync([value], wish, timeout, cancellationToken);
+
+    /// <summary>Sends a request; the answer is checked, and given back.</summary>
+    public async Task<PredictResult> PredictAsync(float[] values, CacheDirectives? wish = null, TimeSpan? timeout = null, CancellationToken cancellationToken = default)
+    {
+        using ServableHandle handle = Serving.Acquire("model");
+        using var request = new PredictRequest { Cache = wish ?? CacheDirectives.None, Timeout = timeout };
+        request.Add("x", Tensor.Create<float>(TensorType.Fp32, [values.Length], values));
+        PredictResult result = await Serving.Predictor.PredictAsync(handle.Servable, request, cancellationToken);
+        if (result.IsSuccess)
+        {
+            using PredictResponse response = result.Response;
+            Assert.Equal(values.Select(value => value * 10), Assert.Single(response.Outputs).Values.AsSpan<float>().ToArray());
+        }
+
+        return result;
+    }
+
+    public void Dispose() => Serving.Dispose();
+
+    private OutputValue[] Run(IReadOnlyList<NamedTensor> inputs, CancellationToken cancellationToken)
+    {
+        _runs.Enqueue(inputs[0].Tensor.AsSpan<float>().ToArray());
+        OnRun(cancellationToken);
+        Serving.Time.Advance(RunCost);
+        cancellationToken.ThrowIfCancellationRequested();
+        return [Answer(inputs[0].Tensor)];
+    }
+}
