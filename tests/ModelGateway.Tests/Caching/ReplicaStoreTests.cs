@@ -10,7 +10,6 @@ namespace ModelGateway.Tests.Caching;
 /// <summary>What replicas that share a store owe to each other, whatever the store.</summary>
 public abstract class ReplicaStoreTests(StoreFixture fixture)
 {
-
     [Fact]
     public async Task Predict_AnsweredByAnotherReplica_ComesFromTheStore()
     {
