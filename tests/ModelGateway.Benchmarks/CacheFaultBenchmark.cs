@@ -61,7 +61,7 @@ internal static class CacheFaultBenchmark
         Task[] clients = [.. Enumerable.Range(0, Clients).Select(client => Task.Run(() => LoopAsync(gateway, client, load, clock, stop.Token)))];
         await Task.Delay(TimeSpan.FromSeconds(FaultAt));
         await begin(stop.Token);
-        await Task.Delay(TimeSpan.FromSeconds(FaultAt + OverAt - FaultAt) - clock.Elapsed);
+        await Task.Delay(TimeSpan.FromSeconds(OverAt) - clock.Elapsed);
         await end(stop.Token);
         await Task.WhenAll(clients);
         return load;

@@ -60,6 +60,14 @@ public sealed class PredictionCache : IAsyncDisposable
     /// <summary>Whether replicas wait for each other's runs.</summary>
     public bool CoalescesAcrossReplicas => _options.CoalesceAcrossReplicas && Shared is not null;
 
+    /// <summary>The shared store, where it should be asked for answers of a version; null where there is none, it is away, its epochs are not known, or it does not pay.</summary>
+    public SharedPredictions? StoreToAsk(ServableCache cache, CacheScope scope) =>
+        Shared is { IsAvailable: true } store && scope.IsShared && cache.Economy.ShouldAskStore(store.TripTime) ? store : null;
+
+    /// <summary>The shared store, where answers of a version should be put there; null where not.</summary>
+    public SharedPredictions? StoreToFill(ServableCache cache, CacheScope scope) =>
+        Shared is { IsAvailable: true } store && scope.IsShared && cache.Economy.ShouldFillStore(store.TripTime) ? store : null;
+
     /// <summary>Entries in memory.</summary>
     public int Count => _memory.Count;
 

@@ -81,7 +81,7 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
     private async ValueTask<PredictResult> PredictRowsAsync(
         Servable servable, ServableCache own, CacheScope scope, PredictRequest request, RowBatch batch, long started, TimeSpan patience, CancellationToken cancellationToken)
     {
-        BatchRows rows = _rows.Look(servable, own, scope, request, batch);
+        RowAnswers rows = _rows.Look(servable, own, scope, request, batch);
         bool isComplete = rows.Missing == 0 || (request.Cache.OnlyIfCached && await _rows.AskStoreAsync(servable, own, scope, rows, request.Cache.MaxAge, cancellationToken));
         if (isComplete && rows.TryAssemble(out FlightLanding? whole))
         {
@@ -150,7 +150,7 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
     {
         long started = time.GetTimestamp();
         CachedPrediction? found;
-        SharedPredictions? store = StoreFor(work.Own, work.Scope);
+        SharedPredictions? store = cache.StoreToAsk(work.Own, work.Scope);
         try
         {
             found = store is null ? null : await FindStoredAsync(store, work, cancellationToken);
@@ -290,7 +290,7 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
             return FlightLanding.Found(landed, "memory", TimeSpan.Zero);
         }
 
-        SharedPredictions? store = StoreFor(work.Own, work.Scope);
+        SharedPredictions? store = cache.StoreToAsk(work.Own, work.Scope);
         TimeSpan asked = TimeSpan.Zero;
         if (store is not null && !wish.NoCache)
         {
@@ -324,19 +324,11 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
         using (response)
         {
             cache.Keep(work.Own, work.Key, made);
-            if (cache.Shared is { IsAvailable: true } store && work.Scope.IsShared && work.Own.Economy.ShouldFillStore(store.TripTime))
-            {
-                store.Set(work.Key, made.Payload, made.MadeAt, made.FreshFor, rules.Ttl + rules.StaleFor);
-            }
-
+            cache.StoreToFill(work.Own, work.Scope)?.Set(work.Key, made.Payload, made.MadeAt, made.FreshFor, rules.Ttl + rules.StaleFor);
             work.Own.Economy.CountMiss(work.Lookup + time.GetElapsedTime(started));
             return FlightLanding.Made(made, response.Timings, asked);
         }
     }
-
-    // Null where it should not be asked.
-    private SharedPredictions? StoreFor(ServableCache own, CacheScope scope) =>
-        cache.Shared is { IsAvailable: true } store && scope.IsShared && own.Economy.ShouldAskStore(store.TripTime) ? store : null;
 
     private async ValueTask<CachedPrediction?> FindStoredAsync(SharedPredictions store, FlightWork work, CancellationToken cancellationToken)
     {

@@ -4,7 +4,7 @@ using ModelGateway.Serving.Lifecycle;
 namespace ModelGateway.Serving.Inference;
 
 /// <summary>What a flight needs. Its first caller may leave before it ends, so it holds the version and the request's tensors itself from <see cref="Retain"/> to <see cref="Release"/>.</summary>
-internal sealed class FlightWork(Servable servable, ServableCache own, CacheScope scope, PredictionKey key, PredictRequest request, BatchRows? rows)
+internal sealed class FlightWork(Servable servable, ServableCache own, CacheScope scope, PredictionKey key, PredictRequest request, RowAnswers? rows)
 {
     private ServableHandle? _handle;
 
@@ -19,7 +19,7 @@ internal sealed class FlightWork(Servable servable, ServableCache own, CacheScop
     public PredictRequest Request { get; } = request;
 
     /// <summary>What is known of each row; null for a request that is remembered as a whole.</summary>
-    public BatchRows? Rows { get; } = rows;
+    public RowAnswers? Rows { get; } = rows;
 
     /// <summary>What hashing and looking took.</summary>
     public TimeSpan Lookup { get; init; }

@@ -14,7 +14,7 @@ namespace ModelGateway.Serving.Inference;
 internal sealed class RowPredictor(PredictionCache cache, ModelRunner runner, TimeProvider time)
 {
     /// <summary>What memory knows of each row.</summary>
-    public BatchRows Look(Servable servable, ServableCache own, CacheScope scope, PredictRequest request, RowBatch batch)
+    public RowAnswers Look(Servable servable, ServableCache own, CacheScope scope, PredictRequest request, RowBatch batch)
     {
         var keys = new PredictionKey[batch.Count];
         for (int row = 0; row < keys.Length; row++)
@@ -22,7 +22,7 @@ internal sealed class RowPredictor(PredictionCache cache, ModelRunner runner, Ti
             keys[row] = own.KeyOf(scope, request.Cache.Tenant, request.Outputs, batch.Inputs, row);
         }
 
-        var rows = new BatchRows(batch, keys);
+        var rows = new RowAnswers(batch, keys);
         for (int row = 0; row < keys.Length && !request.Cache.NoCache; row++)
         {
             bool isKnown = cache.TryGet(keys[row], out CachedPrediction? found) && IsFresh(found, request.Cache.MaxAge);
@@ -34,9 +34,9 @@ internal sealed class RowPredictor(PredictionCache cache, ModelRunner runner, Ti
     }
 
     /// <summary>Asks the store for what memory does not have; whether every row is known then.</summary>
-    public async ValueTask<bool> AskStoreAsync(Servable servable, ServableCache own, CacheScope scope, BatchRows rows, TimeSpan? maxAge, CancellationToken cancellationToken)
+    public async ValueTask<bool> AskStoreAsync(Servable servable, ServableCache own, CacheScope scope, RowAnswers rows, TimeSpan? maxAge, CancellationToken cancellationToken)
     {
-        if (cache.Shared is not { IsAvailable: true } store || !scope.IsShared || !own.Economy.ShouldAskStore(store.TripTime))
+        if (cache.StoreToAsk(own, scope) is not { } store)
         {
             return rows.Missing == 0;
         }
@@ -63,7 +63,7 @@ internal sealed class RowPredictor(PredictionCache cache, ModelRunner runner, Ti
     }
 
     /// <summary>Runs what nobody knows, and puts the answer together.</summary>
-    public async ValueTask<FlightLanding> MakeAsync(PredictionFlight<FlightLanding> flight, FlightWork work, BatchRows rows)
+    public async ValueTask<FlightLanding> MakeAsync(PredictionFlight<FlightLanding> flight, FlightWork work, RowAnswers rows)
     {
         if (!work.Request.Cache.NoCache)
         {
@@ -91,7 +91,7 @@ internal sealed class RowPredictor(PredictionCache cache, ModelRunner runner, Ti
         return rows.TryAssemble(out FlightLanding? landing, timings, missing.Count) ? landing : await RunWholeAsync(flight, work);
     }
 
-    private async ValueTask<PredictResult> RunAsync(FlightWork work, BatchRows rows, List<int> missing, CancellationToken cancellationToken)
+    private async ValueTask<PredictResult> RunAsync(FlightWork work, RowAnswers rows, List<int> missing, CancellationToken cancellationToken)
     {
         if (missing.Count == rows.Batch.Count)
         {
@@ -114,7 +114,7 @@ internal sealed class RowPredictor(PredictionCache cache, ModelRunner runner, Ti
         return run.IsSuccess ? FlightLanding.TooLarge(flight, run.Response) : FlightLanding.Refused(run.Error, run.Timings);
     }
 
-    private bool TryRemember(FlightWork work, BatchRows rows, List<int> missing, PredictResponse response)
+    private bool TryRemember(FlightWork work, RowAnswers rows, List<int> missing, PredictResponse response)
     {
         var cut = new List<TensorRows>(response.Outputs.Count);
         foreach (OutputValue output in response.Outputs)
@@ -130,7 +130,7 @@ internal sealed class RowPredictor(PredictionCache cache, ModelRunner runner, Ti
         long started = time.GetTimestamp();
         ServableCache own = work.Own;
         own.Economy.CountRun(response.Timings.Run);
-        SharedPredictions? store = cache.Shared is { IsAvailable: true } shared && work.Scope.IsShared && own.Economy.ShouldFillStore(shared.TripTime) ? shared : null;
+        SharedPredictions? store = cache.StoreToFill(own, work.Scope);
         DateTimeOffset now = time.GetUtcNow();
         for (int i = 0; i < missing.Count; i++)
         {

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using ModelGateway.Serving.Caching;
 using ModelGateway.Serving.Tensors;
 
 namespace ModelGateway.Serving.Lifecycle;
@@ -24,17 +25,16 @@ internal sealed record RowSet(string Name, TensorType Type, long[] Shape, IReadO
     public static RowSet Of(string name, Tensor tensor, int most)
     {
         var rows = new byte[Math.Min(most, tensor.Shape[0])][];
-        long[] shape = tensor.Shape[1..];
-        int elements = (int)TensorShape.CountElements(shape);
-        ReadOnlySpan<byte> rest = tensor.Data;
-        for (int i = 0; i < rows.Length; i++)
+        if (rows.Length > 0)
         {
-            int length = tensor.Type == TensorType.Bytes ? LengthOf(rest, elements) : elements * tensor.Type.ElementSize();
-            rows[i] = rest[..length].ToArray();
-            rest = rest[length..];
+            var cut = new TensorRows(name, tensor);
+            for (int i = 0; i < rows.Length; i++)
+            {
+                rows[i] = cut[i].ToArray();
+            }
         }
 
-        return new RowSet(name, tensor.Type, shape, rows);
+        return new RowSet(name, tensor.Type, tensor.Shape[1..], rows);
     }
 
     /// <summary>A tensor of some of the rows, in that order; the caller's to dispose.</summary>
@@ -101,16 +101,4 @@ internal sealed record RowSet(string Name, TensorType Type, long[] Shape, IReadO
     private bool IsClose(double one, double two) =>
         one.Equals(two)
         || (double.IsFinite(one) && double.IsFinite(two) && Math.Abs(one - two) <= AbsoluteTolerance + (RelativeTolerance * Math.Min(Math.Abs(one), Math.Abs(two))));
-
-    // The bytes of some elements of a BYTES tensor, lengths included.
-    private static int LengthOf(ReadOnlySpan<byte> data, int elements)
-    {
-        int length = 0;
-        for (int i = 0; i < elements; i++)
-        {
-            length += sizeof(uint) + (int)BinaryPrimitives.ReadUInt32LittleEndian(data[length..]);
-        }
-
-        return length;
-    }
 }

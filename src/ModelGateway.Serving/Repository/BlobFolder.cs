@@ -38,7 +38,7 @@ internal sealed class BlobFolder
         EnsureFolders();
         _maxBytes = maxBytes;
         _count = count;
-        _bytes = Files().Sum(file => file.Length);
+        _bytes = Files().Sum(SizeOf);
         RemoveDanglingRefs();
         Trim(_maxBytes);
     }
@@ -231,6 +231,19 @@ internal sealed class BlobFolder
         }
     }
 
+    // Another process may have removed it since it was listed.
+    private static long SizeOf(FileInfo file)
+    {
+        try
+        {
+            return file.Length;
+        }
+        catch (FileNotFoundException)
+        {
+            return 0;
+        }
+    }
+
     private void Trim(long target)
     {
         if (Bytes <= target)
@@ -240,7 +253,7 @@ internal sealed class BlobFolder
 
         // Counted anew: other processes add and remove too.
         List<FileInfo> files = Files();
-        Interlocked.Exchange(ref _bytes, files.Sum(file => file.Length));
+        Interlocked.Exchange(ref _bytes, files.Sum(SizeOf));
         foreach (FileInfo file in files.OrderBy(file => file.LastAccessTimeUtc))
         {
             if (Bytes <= target)
@@ -260,7 +273,7 @@ internal sealed class BlobFolder
 
     private bool Remove(FileInfo file)
     {
-        long size = file.Exists ? file.Length : 0;
+        long size = SizeOf(file);
         if (!TryDelete(file))
         {
             return false;

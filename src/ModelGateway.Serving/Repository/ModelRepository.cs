@@ -22,9 +22,7 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
     private const int TextsAtATime = 8;
     private readonly Sightings _sightings = new(store.MustSettle ? settleTime : TimeSpan.Zero, time);
     private readonly Dictionary<string, JournaledText> _texts = new(StringComparer.Ordinal);
-
-    // By the version's prefix: what the files that are listed, without a manifest, were found to be at the first look at them.
-    private readonly Dictionary<string, (string Fingerprint, string? Digest)> _digests = new(StringComparer.Ordinal);
+    private readonly ListedDigests _digests = new(store.Location);
     private ObjectListing? _last;
     private RepositoryListing? _read;
 
@@ -125,11 +123,7 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
             _texts.Remove(gone);
         }
 
-        foreach (string gone in _digests.Keys.Where(prefix => !reading.Seen.Contains(prefix)).ToList())
-        {
-            _digests.Remove(gone);
-        }
-
+        _digests.KeepOnly(reading.Seen);
         return new RepositoryListing(models, problems) { HasUnreadTexts = reading.HasUnreadTexts };
     }
 
@@ -203,33 +197,8 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
             IsSettling = wait is not null && !settled,
 
             // Of half a version nobody wants to know it.
-            Digest = wait is null ? DigestOf(prefix, files, fingerprint) : null,
+            Digest = wait is null ? _digests.Find(prefix, files, fingerprint, Artifacts) : null,
         };
-    }
-
-    // Asked once for as long as the files stay the same: when they are fetched later, the manager learns it from there.
-    private string? DigestOf(string prefix, IReadOnlyList<StoredObject> files, string fingerprint)
-    {
-        if (_digests.TryGetValue(prefix, out (string Fingerprint, string? Digest) known) && known.Fingerprint == fingerprint)
-        {
-            return known.Digest;
-        }
-
-        var named = new List<(string Name, string Sha256)>(files.Count);
-        foreach (StoredObject file in files)
-        {
-            string? sha256 = file.Checksum is { Algorithm: ChecksumAlgorithm.Sha256 } checksum ? checksum.Hex : Artifacts?.Recall(Store.Location, file);
-            if (sha256 is null)
-            {
-                break;
-            }
-
-            named.Add((file.Key[prefix.Length..], sha256));
-        }
-
-        string? digest = named.Count == files.Count ? ArtifactDigest.Of(named) : null;
-        _digests[prefix] = (fingerprint, digest);
-        return digest;
     }
 
     private async Task<VersionListing> ReadManifestAsync(

@@ -11,15 +11,14 @@ public sealed class RedisFaultTests : StoreFaultTests
     private const string Password = "right-horse";
     private RedisServer _server = null!;
 
-    // Random bytes, half a value, one without its last byte, that of another key, one with another bit, nothing.
-    private static readonly Func<byte[], byte[], RedisValue>[] Forgeries =
+    private static readonly (string Name, Func<byte[], byte[], RedisValue> Make)[] Forgeries =
     [
-        static (own, _) => RandomNumberGenerator.GetBytes(own.Length),
-        static (own, _) => own[..(own.Length / 2)],
-        static (own, _) => own[..^1],
-        static (_, other) => other,
-        static (own, _) => Flip(own),
-        static (_, _) => RedisValue.EmptyString,
+        ("random bytes", static (own, _) => RandomNumberGenerator.GetBytes(own.Length)),
+        ("a truncated value", static (own, _) => own[..(own.Length / 2)]),
+        ("a value that lost its last byte", static (own, _) => own[..^1]),
+        ("the value of another key", static (_, other) => other),
+        ("another bit in the middle", static (own, _) => Flip(own)),
+        ("nothing", static (_, _) => RedisValue.EmptyString),
     ];
 
     protected override (string Key, string Value)[] Settings => [("Cache__Redis__Configuration", $"{_server.Address},password={Password}")];
@@ -87,10 +86,19 @@ public sealed class RedisFaultTests : StoreFaultTests
         async () =>
         {
             await using ConnectionMultiplexer client = await ConnectionMultiplexer.ConnectAsync($"{_server.Address},password={Password}");
-            double before = await UnusableAsync();
-            int forged = 0;
-            await ForgeAsync(client, (own, other) => Forgeries[forged++ % Forgeries.Length](own, other));
-            await Replica.UntilAsync(async () => await UnusableAsync() > before, "forged values are noticed");
+            foreach ((string name, Func<byte[], byte[], RedisValue> make) in Forgeries)
+            {
+                double before = await UnusableAsync();
+                await ForgeAsync(client, "*:v", make);
+                await Replica.UntilAsync(async () => await UnusableAsync() > before, $"{name} is noticed");
+            }
+
+            // The last, for with new epochs nothing of the old is asked for.
+            await ForgeAsync(client, "*:epoch:*", Forgeries[0].Make);
+            foreach (string key in client.GetServers()[0].Keys(pattern: "*:epoch:*").Select(key => key.ToString()))
+            {
+                await Replica.UntilAsync(async () => (await client.GetDatabase().StringGetAsync(key)).TryParse(out long _), $"{key} is a number again");
+            }
         },
         () => Task.CompletedTask);
 
@@ -154,10 +162,10 @@ public sealed class RedisFaultTests : StoreFaultTests
         return other;
     }
 
-    private static async Task ForgeAsync(ConnectionMultiplexer client, Func<byte[], byte[], RedisValue> make)
+    private static async Task ForgeAsync(ConnectionMultiplexer client, string pattern, Func<byte[], byte[], RedisValue> make)
     {
         IDatabase database = client.GetDatabase();
-        RedisKey[] keys = [.. client.GetServers()[0].Keys()];
+        RedisKey[] keys = [.. client.GetServers()[0].Keys(pattern: pattern)];
         byte[]?[] values = [.. (await database.StringGetAsync(keys)).Select(value => (byte[]?)value)];
         for (int place = 0; place < keys.Length; place++)
         {

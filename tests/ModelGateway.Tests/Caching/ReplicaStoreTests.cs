@@ -10,6 +10,8 @@ namespace ModelGateway.Tests.Caching;
 /// <summary>What replicas that share a store owe to each other, whatever the store.</summary>
 public abstract class ReplicaStoreTests(StoreFixture fixture)
 {
+    private const int Requests = 32;
+
     [Fact]
     public async Task Predict_AnsweredByAnotherReplica_ComesFromTheStore()
     {
@@ -117,6 +119,23 @@ public abstract class ReplicaStoreTests(StoreFixture fixture)
         Assert.Equal(6 + StoreFixture.Turns, closed.Y);
         Assert.True(renewed.IsFrom(fixture.StoreName), renewed.CacheStatus);
         Assert.True(await without.MetricAsync("modelgateway_cache_store_values_total", "outcome=\"unauthentic\"") > 0);
+    }
+
+    [Fact]
+    public async Task Predict_EqualRequestsOnTwoReplicas_AreOneRun()
+    {
+        // Some tenths of a second, which nobody knows before. Patient with the store: a claim that is not answered in time is no claim.
+        const int Turns = 300_000;
+        using var repository = new RepositoryFolder();
+        repository.AddVersion("long", 1, TestModels.Slow(Turns));
+        (string, string)[] settings = [(fixture.PrefixSetting, "coalescing"), ("Cache__CoalesceAcrossReplicas", "true"), ("Cache__StoreTimeout", "00:00:02")];
+        await using StoreReplica one = await fixture.StartReplicaAsync(repository, settings);
+        await using StoreReplica other = await fixture.StartReplicaAsync(repository, settings);
+
+        CachedAnswer[] answers = await Task.WhenAll(Enumerable.Range(0, 2 * Requests).Select(number => (number % 2 == 0 ? one : other).AskAsync("long", 8)));
+
+        Assert.All(answers, answer => Assert.Equal(8 + Turns, answer.Y));
+        Assert.Single(answers, answer => answer.IsRun);
     }
 
     [Fact]

@@ -7,7 +7,7 @@ using ModelGateway.Serving.Tensors;
 namespace ModelGateway.Serving.Inference;
 
 /// <summary>The rows of one batch, and for each what is known of its answer.</summary>
-internal sealed class BatchRows(RowBatch batch, PredictionKey[] keys)
+internal sealed class RowAnswers(RowBatch batch, PredictionKey[] keys)
 {
     private readonly CachedPrediction?[] _found = new CachedPrediction?[keys.Length];
 
