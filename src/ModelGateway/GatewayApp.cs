@@ -13,7 +13,9 @@ namespace ModelGateway;
 /// <summary>The whole web host, not yet started: what Program runs, and what tests start beside each other on ports of their own.</summary>
 internal static class GatewayApp
 {
-    public static WebApplication Build(string[] args)
+    /// <param name="args">The command line.</param>
+    /// <param name="replace">Last word on the services, for a transport other than sockets; null for none.</param>
+    public static WebApplication Build(string[] args, Action<IServiceCollection>? replace = null)
     {
         WebApplicationBuilder builder = WebApplication.CreateBuilder(args);
         builder.AddGatewayOptions();
@@ -28,8 +30,11 @@ internal static class GatewayApp
         builder.Services.AddSingleton<RefreshAnswers>();
         builder.Services.AddSingleton<Readiness>();
         builder.Services.AddHostedService<ShutdownDelay>();
+        replace?.Invoke(builder.Services);
 
         WebApplication app = builder.Build();
+        app.UseMiddleware<RepeatedRequests>();
+        app.UseRouting();
         app.UseMiddleware<RequestFrame>();
         app.UseGatewayAuth();
         app.MapHealth();

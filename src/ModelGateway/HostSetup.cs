@@ -1,7 +1,9 @@
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 using ModelGateway.Caching;
 using ModelGateway.Repositories;
+using ModelGateway.Transport;
 using ModelGateway.Trust;
 
 namespace ModelGateway;
@@ -47,6 +49,7 @@ internal static class HostSetup
         }
 
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, BlockPoolFactory>();
         builder.Services.AddOptions<KestrelServerOptions>().Configure<IOptions<GatewayOptions>>((kestrel, gateway) =>
         {
             LimitOptions limits = gateway.Value.Limits;

@@ -8,10 +8,17 @@ internal static class FloorServer
 {
     public static async Task<int> RunAsync(string address, string answerFile)
     {
-        byte[] answer = await File.ReadAllBytesAsync(answerFile);
+        await Build(address, await File.ReadAllBytesAsync(answerFile)).RunAsync();
+        return 0;
+    }
+
+    /// <summary>The server, not yet started.</summary>
+    public static WebApplication Build(string address, byte[] answer, Action<IServiceCollection>? services = null)
+    {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls(address);
+        services?.Invoke(builder.Services);
         WebApplication app = builder.Build();
         app.Run(async http =>
         {
@@ -31,7 +38,6 @@ internal static class FloorServer
             http.Response.BodyWriter.Write(answer);
             await http.Response.BodyWriter.FlushAsync();
         });
-        await app.RunAsync();
-        return 0;
+        return app;
     }
 }

@@ -12,6 +12,7 @@ return args switch
     ["fetch-child", string kind, string endpoint] => await FetchBenchmark.RunChildAsync(kind, endpoint),
     ["publish", ..] => await PublishBenchmark.RunAsync(args[1..]),
     ["start", ..] => await StartBenchmark.RunAsync(),
+    ["pipeline", ..] => await PipelineBenchmark.RunAsync(args[1..]),
     ["cache-policy"] => CachePolicyBenchmark.Run(),
     _ => Usage(),
 };
@@ -28,6 +29,7 @@ static int Usage()
           fetch [rounds [MiB]] a large model from S3 against the SDK's own ranges: speed, memory (needs what tests/run.sh installs)
           publish [rounds]     from the upload of a new version to S3 until its first answer (needs what tests/run.sh installs)
           start                from process start to the first right answer; 100 models of 1 MB: time to ready, threads
+          pipeline [case]      one request through Kestrel and the gateway without sockets: time and managed memory over a bare endpoint's
           cache-policy         the memory of predictions against plain LRU: hit ratios, time of a read with one and two threads
         """);
     return 1;

@@ -57,6 +57,13 @@ public sealed class ServableMetrics : IDisposable
     public void Count(string outcome) =>
         _outcomes.GetOrAdd(outcome, static (key, self) => self._metrics.Requests.WithLabels(self._model, self._version, key), this).Inc();
 
+    /// <summary>Counts a request that was answered from the cache.</summary>
+    public void CountHit(TimeSpan total)
+    {
+        Count("success");
+        RequestSeconds.Observe(total.TotalSeconds);
+    }
+
     /// <summary>Counts a look into the cache.</summary>
     public void CountLookup(CacheLevel level, CacheOutcome outcome)
     {

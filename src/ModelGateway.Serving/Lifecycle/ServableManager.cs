@@ -90,6 +90,12 @@ public sealed partial class ServableManager : IDisposable
         }
     }
 
+    /// <summary>
+    /// The version that <see cref="TryAcquire"/> would lend, or null; for its counters and its cache alone, since nothing keeps it loaded.
+    /// </summary>
+    public Servable? Peek(in ModelSpec spec) =>
+        _models.TryGetValue(spec.Model, out ModelSlot? slot) ? VersionResolver.Resolve(slot.View, spec, out _)?.Servable : null;
+
     /// <summary>What <see cref="TryAcquire"/> would refuse with, or null; takes no handle.</summary>
     public PredictError? Check(in ModelSpec spec, Func<string, bool>? mayName)
     {

@@ -20,6 +20,7 @@ internal static class AuthSetup
         services.AddSingleton<IValidateOptions<GatewayOptions>, AuthOptionsValidator>();
         services.AddSingleton<ModelAccess>();
         services.AddSingleton<AcceptedTokens>();
+        services.AddSingleton<TokenCheck>();
         services.AddSingleton<TokenEvents>();
         services.AddSingleton(CreateKeySource);
         services.AddHostedService<KeySourceService>();

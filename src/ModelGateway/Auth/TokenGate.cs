@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Authentication;
-using Microsoft.AspNetCore.Authorization;
 
 namespace ModelGateway.Auth;
 
@@ -8,7 +7,7 @@ namespace ModelGateway.Auth;
 /// In place of the framework's authentication and authorization middleware, which between them cost about as much as a small
 /// prediction: a token that was accepted before is looked up here, and only others go through the JWT handler.
 /// </remarks>
-internal sealed class TokenGate(RequestDelegate next, AcceptedTokens tokens, KeySource keys)
+internal sealed class TokenGate(RequestDelegate next, TokenCheck tokens)
 {
     public Task InvokeAsync(HttpContext http)
     {
@@ -18,26 +17,21 @@ internal sealed class TokenGate(RequestDelegate next, AcceptedTokens tokens, Key
             return next(http);
         }
 
-        string? scope = endpoint.Metadata.GetMetadata<RequiredScope>()?.Scope;
-        bool isOpen = scope is null && endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null;
-
-        // An endpoint that says nothing of who may call is closed to all but operators, so that forgetting is safe.
-        scope ??= Scopes.Manage;
-        if (BearerToken.TryFind(http.Request, out ReadOnlySpan<char> token) && tokens.TryGet(token, keys.Current, out TokenGrant? grant))
+        string? scope = TokenCheck.ScopeOf(endpoint);
+        if (tokens.Find(http) is { } grant)
         {
-            grant.KeepWith(http);
-            return isOpen || grant.Has(scope) ? next(http) : http.ForbidAsync();
+            return scope is null || grant.Has(scope) ? next(http) : http.ForbidAsync();
         }
 
         // Only where the endpoint itself holds a secret: it opens nothing else.
-        return endpoint.Metadata.GetMetadata<EndpointSecret>()?.IsIn(http.Request) == true ? next(http) : CheckAsync(http, isOpen, scope);
+        return endpoint.Metadata.GetMetadata<EndpointSecret>()?.IsIn(http.Request) == true ? next(http) : CheckAsync(http, scope);
     }
 
-    private async Task CheckAsync(HttpContext http, bool isOpen, string scope)
+    private async Task CheckAsync(HttpContext http, string? scope)
     {
         // Keeps the grant with the request if the token is accepted.
         await http.AuthenticateAsync();
-        if (isOpen || TokenGrant.Of(http)?.Has(scope) == true)
+        if (scope is null || TokenGrant.Of(http)?.Has(scope) == true)
         {
             await next(http);
         }

@@ -14,6 +14,7 @@ internal static class CacheSetup
         services.AddSingleton(CreatePredictions);
         services.AddSingleton(CreateAnswers);
         services.AddSingleton<RepeatedAnswers>();
+        services.AddSingleton<KnownPaths>();
         services.AddSingleton<CacheDirectiveReader>();
     }
 

@@ -23,6 +23,20 @@ internal static class CacheStatus
         }
     }
 
+    /// <summary>For an answer that was kept whole: its texts change but once a second, so they are kept with it.</summary>
+    public static void SetAnswerHit(IHeaderDictionary headers, FinishedAnswer answer, TimeSpan age)
+    {
+        long seconds = (long)age.TotalSeconds;
+        if (answer.LastHit is not { } texts || texts.Age != seconds)
+        {
+            var report = new CacheReport(CacheUse.Hit) { Age = age, TimeToLive = answer.Freshness.FreshFor - age, Detail = "answer" };
+            answer.LastHit = texts = new HitTexts(seconds, Describe(report), seconds.ToString(CultureInfo.InvariantCulture));
+        }
+
+        headers[Header] = texts.Status;
+        headers.Age = texts.AgeText;
+    }
+
     private static string Describe(in CacheReport report) => report.Use switch
     {
         CacheUse.Hit => string.Create(CultureInfo.InvariantCulture, $"{Name}; hit; ttl={(long)Math.Floor(report.TimeToLive.TotalSeconds)}; detail={report.Detail}"),
@@ -34,3 +48,6 @@ internal static class CacheStatus
         _ => report.Stored ? Name + "; fwd=partial; stored; detail=rows" : Name + "; fwd=partial",
     };
 }
+
+/// <summary>What a kept answer says of itself in one second of its age. Immutable.</summary>
+internal sealed record HitTexts(long Age, string Status, string AgeText);

@@ -7,7 +7,7 @@ using ModelGateway.Serving.Models;
 
 namespace ModelGateway.Caching;
 
-/// <summary>An answer as it was sent, with the request that it answers. Immutable.</summary>
+/// <summary>An answer as it was sent, with the request that it answers. Immutable, but for texts that anyone may make anew.</summary>
 /// <param name="Request">Which request it answers, but for the body.</param>
 /// <param name="RequestBody">The body that it answers.</param>
 /// <param name="Body">The answer's bytes.</param>
@@ -19,10 +19,13 @@ internal sealed record FinishedAnswer(AnswerRequest Request, byte[] RequestBody,
     // What an entry takes up besides its two bodies.
     private const int Overhead = 400;
 
+    /// <summary>The texts of the last hit; whoever comes first in a new second replaces them.</summary>
+    public HitTexts? LastHit { get; set; }
+
     public long Weight => RequestBody.Length + Body.Length + Overhead;
 
-    /// <summary>Puts it into the response's pipe, without flushing.</summary>
-    public void Send(HttpResponse to)
+    /// <summary>Sends it, but for the flush at the end of every request, which waits for a slow caller no longer than the server's limits allow.</summary>
+    public Task SendAsync(HttpResponse to)
     {
         to.ContentType = ContentType;
         to.ContentLength = Body.Length;
@@ -31,6 +34,20 @@ internal sealed record FinishedAnswer(AnswerRequest Request, byte[] RequestBody,
             to.Headers[InferenceHeader.Name] = BinaryStart;
         }
 
+        // The headers first: a body that is written before them is copied once more.
+        Task begun = to.StartAsync();
+        if (!begun.IsCompletedSuccessfully)
+        {
+            return WriteAfterAsync(begun, to);
+        }
+
+        to.BodyWriter.Write(Body);
+        return Task.CompletedTask;
+    }
+
+    private async Task WriteAfterAsync(Task begun, HttpResponse to)
+    {
+        await begun;
         to.BodyWriter.Write(Body);
     }
 }

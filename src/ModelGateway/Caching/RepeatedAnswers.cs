@@ -21,34 +21,68 @@ internal sealed class RepeatedAnswers(AnswerCache answers, TimeProvider time)
     /// <param name="started">The timestamp at which the body was there.</param>
     public RepeatedAnswer Look(HttpContext http, in ModelSpec asked, Servable servable, IPredictProtocol protocol, CacheDirectives wish, ReadOnlySpan<byte> body, long started)
     {
-        if (answers.IsOff || servable.Cache is not { Rules.Refusal: null } cache || wish is { NoStore: true } or { NoCache: true } or { Refusal: not null })
+        if (answers.IsOff || !MayAnswer(servable, wish))
         {
             return default;
         }
 
-        StringValues start = protocol.TakesBinary ? http.Request.Headers[InferenceHeader.Name] : default;
-        var request = new AnswerRequest(asked, cache.Scope, protocol, start.Count == 0 ? null : start.ToString(), wish.Tenant);
+        AnswerRequest request = RequestOf(http, asked, servable, protocol, wish);
         UInt128 hash = answers.Hash(request, body);
-        if (answers.Find(hash, request, body) is { } found)
+        if (FindFresh(hash, request, servable, wish, body, out TimeSpan age) is { } found)
         {
-            TimeSpan age = time.GetUtcNow() - found.Freshness.MadeAt;
-            age = age < TimeSpan.Zero ? TimeSpan.Zero : age;
-            if (age <= found.Freshness.FreshFor && age <= (wish.MaxAge ?? TimeSpan.MaxValue))
+            return new RepeatedAnswer
             {
-                servable.Metrics.CountLookup(CacheLevel.Answer, CacheOutcome.Hit);
-                cache.Economy.CountHit();
-                return new RepeatedAnswer
-                {
-                    Found = found,
-                    Report = new CacheReport(CacheUse.Hit, time.GetElapsedTime(started)) { Age = age, TimeToLive = found.Freshness.FreshFor - age, Detail = "answer" },
-                };
-            }
-
-            answers.Forget(hash, found);
+                Found = found,
+                Report = new CacheReport(CacheUse.Hit, time.GetElapsedTime(started)) { Age = age, TimeToLive = found.Freshness.FreshFor - age, Detail = "answer" },
+            };
         }
 
         servable.Metrics.CountLookup(CacheLevel.Answer, CacheOutcome.Miss);
         return new RepeatedAnswer { Hash = hash, Request = request, ShouldKeep = answers.WasSeen(hash) };
+    }
+
+    /// <summary>Whether a version's answers may be given again to a caller who wishes this.</summary>
+    public static bool MayAnswer(Servable servable, CacheDirectives wish) =>
+        servable.Cache is { Rules.Refusal: null } && wish is { NoStore: false, NoCache: false, Refusal: null };
+
+    /// <summary>The answer to a request whose path is known; null where there is none that is fresh. Counts hits only: of a miss, the next to look says so.</summary>
+    public FinishedAnswer? Find(HttpContext http, KnownPath path, Servable servable, CacheDirectives wish, ReadOnlySpan<byte> body, out TimeSpan age)
+    {
+        age = default;
+        if (answers.IsOff)
+        {
+            return null;
+        }
+
+        AnswerRequest request = RequestOf(http, path.Asked, servable, path.Protocol, wish);
+        return FindFresh(answers.Hash(request, body), request, servable, wish, body, out age);
+    }
+
+    private static AnswerRequest RequestOf(HttpContext http, in ModelSpec asked, Servable servable, IPredictProtocol protocol, CacheDirectives wish)
+    {
+        StringValues start = protocol.TakesBinary ? http.Request.Headers[InferenceHeader.Name] : default;
+        return new AnswerRequest(asked, servable.Cache!.Scope, protocol, start.Count == 0 ? null : start.ToString(), wish.Tenant);
+    }
+
+    private FinishedAnswer? FindFresh(UInt128 hash, in AnswerRequest request, Servable servable, CacheDirectives wish, ReadOnlySpan<byte> body, out TimeSpan age)
+    {
+        age = default;
+        if (answers.Find(hash, request, body) is not { } found)
+        {
+            return null;
+        }
+
+        age = time.GetUtcNow() - found.Freshness.MadeAt;
+        age = age < TimeSpan.Zero ? TimeSpan.Zero : age;
+        if (age > found.Freshness.FreshFor || age > (wish.MaxAge ?? TimeSpan.MaxValue))
+        {
+            answers.Forget(hash, found);
+            return null;
+        }
+
+        servable.Metrics.CountLookup(CacheLevel.Answer, CacheOutcome.Hit);
+        servable.Cache!.Economy.CountHit();
+        return found;
     }
 
     /// <summary>Keeps what was answered, for the next one.</summary>

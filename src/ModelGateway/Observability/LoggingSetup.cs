@@ -20,7 +20,6 @@ internal static class LoggingSetup
         var level = new LoggingLevelSwitch();
         builder.Services.AddSingleton(level);
         builder.Services.AddSingleton<LevelFromConfiguration>();
-        builder.Services.AddHttpContextAccessor();
         builder.Services.AddSerilog((services, logger) =>
         {
             services.GetRequiredService<LevelFromConfiguration>();
@@ -33,7 +32,7 @@ internal static class LoggingSetup
                 .MinimumLevel.Override("Microsoft.Extensions", framework)
                 .MinimumLevel.Override("Microsoft.Hosting.Lifetime", AtLeast(LogEventLevel.Information, level))
                 .MinimumLevel.Override("System.Net.Http", framework)
-                .Enrich.With(new RequestEnricher(services.GetRequiredService<IHttpContextAccessor>()))
+                .Enrich.With(new RequestEnricher())
                 .WriteTo.Async(Console, BufferedLines);
         });
 
@@ -75,11 +74,11 @@ internal static class LoggingSetup
     }
 
     /// <summary>Adds request id and model when a line is written, so that requests without a line pay nothing.</summary>
-    private sealed class RequestEnricher(IHttpContextAccessor accessor) : ILogEventEnricher
+    private sealed class RequestEnricher : ILogEventEnricher
     {
         public void Enrich(LogEvent logEvent, ILogEventPropertyFactory propertyFactory)
         {
-            if (accessor.HttpContext is { } http)
+            if (CurrentRequest.Http is { } http)
             {
                 logEvent.AddOrUpdateProperty(propertyFactory.CreateProperty("RequestId", RequestIds.Of(http)));
                 // What is no model's name is the caller's text, which must not write lines of its own into a readable log.

@@ -29,6 +29,7 @@ internal sealed partial class RequestFrame : IDisposable
 
     public async Task InvokeAsync(HttpContext http)
     {
+        CurrentRequest.Begin(http);
         RequestIds.Adopt(http);
         var started = new Started(http, Stopwatch.GetTimestamp());
 

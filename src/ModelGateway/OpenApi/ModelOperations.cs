@@ -2,13 +2,14 @@ using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
 using Microsoft.OpenApi;
 using ModelGateway.Auth;
+using ModelGateway.Observability;
 using ModelGateway.Serving.Lifecycle;
 using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace ModelGateway.OpenApi;
 
 /// <summary>Puts one operation a loaded model before those that are the same for all: the document changes as models come and go.</summary>
-internal sealed class ModelOperations(ServableManager manager, IHttpContextAccessor accessor, IOptions<GatewayOptions> options) : IDocumentFilter
+internal sealed class ModelOperations(ServableManager manager, IOptions<GatewayOptions> options) : IDocumentFilter
 {
     // What predictions need stands before what runs the server; tags that are not in the list come first.
     private static readonly string[] TagOrder = ["Predict", "Open Inference Protocol", "Operations", "Health"];
@@ -16,7 +17,7 @@ internal sealed class ModelOperations(ServableManager manager, IHttpContextAcces
     public void Apply(OpenApiDocument swaggerDoc, DocumentFilterContext context)
     {
         // The caller sees the models that its token is for; without a token the page is open and shows all.
-        Func<string, bool>? mayUse = accessor.HttpContext is { } http ? TokenGrant.Of(http)?.Models : null;
+        Func<string, bool>? mayUse = CurrentRequest.Http is { } http ? TokenGrant.Of(http)?.Models : null;
         var common = new CommonParts(options);
         var paths = new OpenApiPaths();
         foreach (ModelView model in manager.Snapshot().Models.Values.OrderBy(model => model.Name, StringComparer.Ordinal))

@@ -15,7 +15,7 @@ namespace ModelGateway.Protocols;
 /// <summary>The way of a prediction through HTTP, the same for every dialect; the steps are those numbered above <see cref="Predictor"/>.</summary>
 internal sealed class PredictExchange(
     ServableManager manager, Predictor predictor, ServingMetrics metrics, ModelAccess access, RequestBodyReader bodies,
-    CacheDirectiveReader directives, RepeatedAnswers answers, IOptions<GatewayOptions> options, TimeProvider time)
+    CacheDirectiveReader directives, RepeatedAnswers answers, KnownPaths paths, IOptions<GatewayOptions> options, TimeProvider time)
 {
     private readonly int _maxBodyBytes = options.Value.Limits.MaxBodyBytes;
     private readonly TimeSpan _bodyTimeout = options.Value.Limits.BodyTimeout;
@@ -142,8 +142,7 @@ internal sealed class PredictExchange(
             CountHit(servable, started, repeated.Report);
             http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(Stopwatch.GetElapsedTime(started, received), repeated.Report.Lookup);
             CacheStatus.Set(http.Response, repeated.Report);
-            finished.Send(http.Response);
-            await http.Response.BodyWriter.FlushAsync(http.RequestAborted);
+            await finished.SendAsync(http.Response);
             return null;
         }
 
@@ -201,6 +200,12 @@ internal sealed class PredictExchange(
 
         byte[] bytes = output.WrittenSpan.ToArray();
         answers.Keep(repeated, http.Response, freshness, body.Span, bytes);
+        if (http.Request.RouteValues.ContainsKey("model"))
+        {
+            // The path alone says which model is asked for, so the next equal request need not be routed.
+            paths.Remember(http, repeated.Request.Asked, repeated.Request.Protocol);
+        }
+
         http.Response.BodyWriter.Write(bytes);
         return null;
     }
@@ -209,8 +214,7 @@ internal sealed class PredictExchange(
     private static void CountHit(Servable servable, long started, in CacheReport report)
     {
         TimeSpan total = Stopwatch.GetElapsedTime(started);
-        servable.Metrics.Count("success");
-        servable.Metrics.RequestSeconds.Observe(total.TotalSeconds);
+        servable.Metrics.CountHit(total);
         servable.Statistics.CountHit(total, report.Lookup);
     }
 

@@ -12,7 +12,7 @@ namespace ModelGateway.Protocols.Bodies;
 internal sealed class RequestBodyReader(TimeProvider time)
 {
     // A Content-Length is only a promise: this much is rented on its word, the rest when that much has come.
-    private const int LargestFirstRent = 1 << 20;
+    private const int LargestFirstRent = 4 << 20;
     private const int FirstRentOfUnknownLength = 16 * 1024;
 
     /// <summary>The body, or the error that refuses it.</summary>
