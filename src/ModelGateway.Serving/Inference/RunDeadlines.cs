@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 
 namespace ModelGateway.Serving.Inference;
 
@@ -6,39 +7,140 @@ namespace ModelGateway.Serving.Inference;
 /// Cancellation for runs, used again from run to run: a linked source with a timer for each request costs more than a tiny model's run.
 /// Shared by all requests; a source is held by one run at a time.
 /// </summary>
+/// <remarks>
+/// A deadline of less than <see cref="Exact"/> has a timer of its own. The others, which hardly ever come, are looked over by one timer every
+/// <see cref="SweepInterval"/>, and end so much too late at most: setting and stopping a timer for each run shows where runs are tiny. It runs
+/// only while there is something to look over.
+/// </remarks>
+[SuppressMessage("Design", "CA1001", Justification = "The timer is idle when nothing runs, and goes with this object.")]
 internal sealed class RunDeadlines
 {
-    private readonly ConcurrentBag<CancellationTokenSource> _idle = [];
+    /// <summary>Deadlines from this on are looked over instead of timed.</summary>
+    public static readonly TimeSpan Exact = TimeSpan.FromSeconds(1);
+
+    /// <summary>Time between two looks.</summary>
+    public static readonly TimeSpan SweepInterval = TimeSpan.FromMilliseconds(50);
+
+    private readonly ConcurrentBag<Source> _idle = [];
+    private readonly Lock _gate = new();
+
+    // All that may be rented, guarded by the gate.
+    private readonly HashSet<Source> _sources = [];
+    private readonly Timer _timer;
+    private int _isSweeping;
+
+    public RunDeadlines() => _timer = new Timer(static self => ((RunDeadlines)self!).Sweep(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
 
     /// <summary>A token that is cancelled after <paramref name="left"/> or with the caller.</summary>
     public RunDeadline Rent(TimeSpan left, CancellationToken caller)
     {
-        if (!_idle.TryTake(out CancellationTokenSource? source))
+        if (!_idle.TryTake(out Source? source))
         {
-            source = new CancellationTokenSource();
+            source = new Source();
+            lock (_gate)
+            {
+                _sources.Add(source);
+            }
         }
 
-        source.CancelAfter(left);
+        if (left < Exact)
+        {
+            source.CancelAfter(left);
+        }
+        else
+        {
+            // A full fence: what is set here is seen by a sweep that finds nothing and stops, or that sweep's end is seen below.
+            Interlocked.Exchange(ref source.Due, Environment.TickCount64 + (long)left.TotalMilliseconds);
+            StartSweeping();
+        }
+
         CancellationTokenRegistration registration = caller.UnsafeRegister(static state => ((CancellationTokenSource)state!).Cancel(), source);
         return new RunDeadline(this, source, registration);
     }
 
-    internal void Return(CancellationTokenSource source)
+    internal void Return(Source source)
     {
-        // False once it was cancelled or its timer may still fire: such a source is not used again.
-        if (source.TryReset())
+        // Taken by a sweep that is about to cancel it, cancelled already, or its own timer may still fire: such a source is not used again.
+        if (Interlocked.Exchange(ref source.Due, Source.None) != Source.Taken && source.TryReset())
         {
             _idle.Add(source);
+            return;
         }
-        else
+
+        lock (_gate)
         {
-            source.Dispose();
+            _sources.Remove(source);
         }
+    }
+
+    private void StartSweeping()
+    {
+        if (Volatile.Read(ref _isSweeping) == 0 && Interlocked.Exchange(ref _isSweeping, 1) == 0)
+        {
+            _timer.Change(SweepInterval, SweepInterval);
+        }
+    }
+
+    private void Sweep()
+    {
+        if (CancelDue())
+        {
+            return;
+        }
+
+        _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        Interlocked.Exchange(ref _isSweeping, 0);
+        if (CancelDue())
+        {
+            // Rented while this sweep was ending.
+            StartSweeping();
+        }
+    }
+
+    // Whether any is under way.
+    private bool CancelDue()
+    {
+        long now = Environment.TickCount64;
+        bool any = false;
+        List<Source>? due = null;
+        lock (_gate)
+        {
+            foreach (Source source in _sources)
+            {
+                long time = Volatile.Read(ref source.Due);
+                any |= time > Source.None;
+                if (time > Source.None && time <= now && Interlocked.CompareExchange(ref source.Due, Source.Taken, time) == time)
+                {
+                    (due ??= []).Add(source);
+                }
+            }
+        }
+
+        // Not under the lock: what is cancelled goes on here.
+        foreach (Source source in due ?? [])
+        {
+            source.Cancel();
+        }
+
+        return any;
+    }
+
+    /// <summary>A source with the time at which it is due.</summary>
+    internal sealed class Source : CancellationTokenSource
+    {
+        /// <summary>It is not looked over.</summary>
+        public const long None = 0;
+
+        /// <summary>A sweep cancels it.</summary>
+        public const long Taken = -1;
+
+        /// <summary>By <see cref="Environment.TickCount64"/>.</summary>
+        public long Due;
     }
 }
 
 /// <summary>One run's cancellation; dispose it when the run is over.</summary>
-internal readonly struct RunDeadline(RunDeadlines owner, CancellationTokenSource source, CancellationTokenRegistration registration) : IDisposable
+internal readonly struct RunDeadline(RunDeadlines owner, RunDeadlines.Source source, CancellationTokenRegistration registration) : IDisposable
 {
     public CancellationToken Token => source.Token;
 

@@ -5,6 +5,7 @@ using ModelGateway.Auth;
 using ModelGateway.Observability;
 using ModelGateway.Serving.Inference;
 using ModelGateway.Serving.Lifecycle;
+using ModelGateway.Transport;
 
 namespace ModelGateway.Caching;
 
@@ -19,6 +20,9 @@ namespace ModelGateway.Caching;
 /// </remarks>
 internal sealed class RepeatedRequests : IDisposable
 {
+    // What arrives in one piece. What is too large for the server is refused where errors are answered.
+    private const int LargestBody = BlockPool.BlockSize;
+
     private readonly RequestDelegate _next;
     private readonly RepeatedAnswers _answers;
     private readonly KnownPaths _paths;
@@ -37,7 +41,7 @@ internal sealed class RepeatedRequests : IDisposable
         _subscription = options.OnChange(Take);
     }
 
-    public Task InvokeAsync(HttpContext http) => !_isOff && _paths.Find(http.Request) is { } path ? AnswerOrPassOn(http, path) : _next(http);
+    public Task InvokeAsync(HttpContext http) => !_isOff && http.Request.ContentLength <= LargestBody && _paths.Find(http.Request) is { } path ? AnswerOrPassOn(http, path) : _next(http);
 
     public void Dispose() => _subscription?.Dispose();
 
@@ -57,11 +61,21 @@ internal sealed class RepeatedRequests : IDisposable
         }
 
         PipeReader body = http.Request.BodyReader;
-        if (!body.TryRead(out ReadResult read))
+        ReadResult read;
+        try
         {
+            if (!body.TryRead(out read))
+            {
+                return _next(http);
+            }
+        }
+        catch (BadHttpRequestException)
+        {
+            // Who reads it next meets the same, and answers.
             return _next(http);
         }
 
+        long received = Stopwatch.GetTimestamp();
         if (!read.IsCompleted || !read.Buffer.IsSingleSegment || _answers.Find(http, path, servable, wish, read.Buffer.FirstSpan, out TimeSpan age) is not { } found)
         {
             // For whoever reads it now.
@@ -70,13 +84,14 @@ internal sealed class RepeatedRequests : IDisposable
         }
 
         body.AdvanceTo(read.Buffer.End);
-        TimeSpan lookup = Stopwatch.GetElapsedTime(started);
-        servable.Metrics.CountHit(lookup);
-        servable.Statistics.CountHit(lookup, lookup);
+        TimeSpan reading = Stopwatch.GetElapsedTime(started, received);
+        TimeSpan lookup = Stopwatch.GetElapsedTime(received);
+        servable.Metrics.CountHit(reading + lookup);
+        servable.Statistics.CountHit(reading + lookup, lookup);
         IHeaderDictionary headers = http.Response.Headers;
         RequestIds.Adopt(http);
         headers[RequestIds.Header] = RequestIds.Of(http);
-        headers[ServerTiming.Header] = ServerTiming.OfLookup(lookup);
+        headers[ServerTiming.Header] = ServerTiming.Of(reading, lookup);
         CacheStatus.SetAnswerHit(headers, found, age);
         return found.SendAsync(http.Response);
     }

@@ -31,10 +31,20 @@ internal sealed partial class RequestFrame : IDisposable
     {
         CurrentRequest.Begin(http);
         RequestIds.Adopt(http);
-        var started = new Started(http, Stopwatch.GetTimestamp());
+        http.Response.Headers[RequestIds.Header] = RequestIds.Of(http);
+        long started = Stopwatch.GetTimestamp();
+        if (http.GetEndpoint()?.Metadata.GetMetadata<TimedByStages>() is null)
+        {
+            // At the start of the answer: whoever writes an error over a half-made answer clears its headers, and now the time is known.
+            http.Response.OnStarting(
+                static state =>
+                {
+                    SetTiming(((Started)state).Http, ((Started)state).Timestamp);
+                    return Task.CompletedTask;
+                },
+                new Started(http, started));
+        }
 
-        // At the start of the answer, not before: whoever writes an error over a half-made answer clears its headers.
-        http.Response.OnStarting(static state => SetHeaders((Started)state), started);
         Exception? failure = null;
         try
         {
@@ -42,6 +52,7 @@ internal sealed partial class RequestFrame : IDisposable
             NoteDeparture(http);
             if (http.Response is { StatusCode: >= StatusCodes.Status400BadRequest, HasStarted: false, ContentLength: null, ContentType: null })
             {
+                SetTiming(http, started);
                 await Problems.WriteAsync(http, http.Response.StatusCode);
             }
         }
@@ -52,12 +63,12 @@ internal sealed partial class RequestFrame : IDisposable
         catch (BadHttpRequestException exception)
         {
             // The server met it while an endpoint read the body, and knows the status.
-            await WriteOverAsync(http, exception.StatusCode);
+            await WriteOverAsync(http, started, exception.StatusCode);
         }
         catch (Exception exception) when (!http.Response.HasStarted)
         {
             failure = exception;
-            await WriteOverAsync(http, StatusCodes.Status500InternalServerError);
+            await WriteOverAsync(http, started, StatusCodes.Status500InternalServerError);
         }
 
         LogRequest(http, started, failure);
@@ -74,7 +85,7 @@ internal sealed partial class RequestFrame : IDisposable
         }
     }
 
-    private static Task WriteOverAsync(HttpContext http, int status)
+    private static Task WriteOverAsync(HttpContext http, long started, int status)
     {
         if (http.Response.HasStarted)
         {
@@ -83,22 +94,21 @@ internal sealed partial class RequestFrame : IDisposable
         }
 
         http.Response.Clear();
+        http.Response.Headers[RequestIds.Header] = RequestIds.Of(http);
+        SetTiming(http, started);
         return Problems.WriteAsync(http, status);
     }
 
-    private static Task SetHeaders(Started started)
+    private static void SetTiming(HttpContext http, long started)
     {
-        IHeaderDictionary headers = started.Http.Response.Headers;
-        headers[RequestIds.Header] = RequestIds.Of(started.Http);
+        IHeaderDictionary headers = http.Response.Headers;
         if (headers[ServerTiming.Header].Count == 0)
         {
-            headers[ServerTiming.Header] = ServerTiming.Of(Stopwatch.GetElapsedTime(started.Timestamp));
+            headers[ServerTiming.Header] = ServerTiming.Of(Stopwatch.GetElapsedTime(started));
         }
-
-        return Task.CompletedTask;
     }
 
-    private void LogRequest(HttpContext http, Started started, Exception? failure)
+    private void LogRequest(HttpContext http, long started, Exception? failure)
     {
         int status = http.Response.StatusCode;
         RequestLogging logged = _logged.Value;
@@ -114,7 +124,7 @@ internal sealed partial class RequestFrame : IDisposable
         if (_logger.IsEnabled(level))
         {
             string path = http.Request.Path;
-            double milliseconds = Stopwatch.GetElapsedTime(started.Timestamp).TotalMilliseconds;
+            double milliseconds = Stopwatch.GetElapsedTime(started).TotalMilliseconds;
             Log.Answered(_logger, level, failure, http.Request.Method, path, status, milliseconds);
         }
     }

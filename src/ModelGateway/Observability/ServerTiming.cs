@@ -13,9 +13,6 @@ internal static class ServerTiming
         CultureInfo.InvariantCulture,
         $"read;dur={new Milliseconds(read)}, cache;dur={new Milliseconds(cache)}, wait;dur={new Milliseconds(timings.Wait)}, run;dur={new Milliseconds(timings.Run)}, write;dur={new Milliseconds(write)}");
 
-    /// <summary>A request that was answered before, without being parsed.</summary>
-    public static string OfLookup(TimeSpan lookup) => string.Create(CultureInfo.InvariantCulture, $"cache;dur={new Milliseconds(lookup)}");
-
     /// <summary>The stages of a request that was answered before.</summary>
     public static string Of(TimeSpan read, TimeSpan cache) => string.Create(
         CultureInfo.InvariantCulture, $"read;dur={new Milliseconds(read)}, cache;dur={new Milliseconds(cache)}");

@@ -24,7 +24,7 @@ internal sealed class PredictExchange(
     public async Task HandleAsync(HttpContext http, ModelSpec spec, IPredictProtocol protocol)
     {
         long started = Stopwatch.GetTimestamp();
-        if (Refusal(http, spec) is { } refusal)
+        if (Refusal(http, spec, started) is { } refusal)
         {
             await refusal;
             return;
@@ -47,13 +47,12 @@ internal sealed class PredictExchange(
         (ModelSpec spec, PredictError? error) = read.IsSuccess ? findModel(read.Body.Memory) : (default, read.Error);
         if (error is not null)
         {
-            metrics.CountUnrouted(Problems.Outcome(error.Kind));
-            await Problems.WriteAsync(http, error);
+            await RefuseUnrouted(http, error, started);
             return;
         }
 
         RequestModel.Set(http, spec.Model);
-        if (Refusal(http, spec) is { } refusal)
+        if (Refusal(http, spec, started) is { } refusal)
         {
             await refusal;
             return;
@@ -77,21 +76,32 @@ internal sealed class PredictExchange(
         }
     }
 
-    private Task? Refusal(HttpContext http, ModelSpec spec)
+    private Task? Refusal(HttpContext http, ModelSpec spec, long started)
     {
         if (!access.Allows(http, spec.Model))
         {
             metrics.CountUnrouted("forbidden");
+            SetTiming(http, started);
             return Problems.WriteModelForbiddenAsync(http);
         }
 
-        return manager.Check(spec, access.Filter(http)) is { } error ? RefuseUnrouted(http, error) : null;
+        return manager.Check(spec, access.Filter(http)) is { } error ? RefuseUnrouted(http, error, started) : null;
     }
 
-    private Task RefuseUnrouted(HttpContext http, PredictError error)
+    private Task RefuseUnrouted(HttpContext http, PredictError error, long started)
     {
         metrics.CountUnrouted(Problems.Outcome(error.Kind));
+        SetTiming(http, started);
         return Problems.WriteAsync(http, error);
+    }
+
+    // Of what is refused before it has stages, the whole.
+    private static void SetTiming(HttpContext http, long started)
+    {
+        if (http.Response.Headers[ServerTiming.Header].Count == 0)
+        {
+            http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(Stopwatch.GetElapsedTime(started));
+        }
     }
 
     private int LimitOf(string model) =>
@@ -101,7 +111,7 @@ internal sealed class PredictExchange(
     {
         if (!manager.TryAcquire(spec, access.Filter(http), out ServableHandle? handle, out PredictError? gone))
         {
-            await RefuseUnrouted(http, gone);
+            await RefuseUnrouted(http, gone, started);
             return;
         }
 
@@ -116,6 +126,7 @@ internal sealed class PredictExchange(
                 {
                     servable.Metrics.Count(Problems.Outcome(error.Kind));
                     servable.Statistics.CountFailure(Stopwatch.GetElapsedTime(started));
+                    SetTiming(http, started);
                     await Problems.WriteAsync(http, error);
                 }
             }

@@ -1,3 +1,4 @@
+using ModelGateway.Observability;
 using ModelGateway.Serving.Models;
 
 namespace ModelGateway.Protocols;
@@ -15,7 +16,7 @@ internal static class PredictRoutes
         Delegate handler = pattern.Contains("{version}", StringComparison.Ordinal)
             ? (HttpContext http) => Exchange(http).HandleAsync(http, ModelSpec.Parse(Part(http, "model"), Part(http, "version")), protocol)
             : (HttpContext http) => Exchange(http).HandleAsync(http, new ModelSpec(Part(http, "model")), protocol);
-        return app.MapPost(pattern, handler);
+        return app.MapPost(pattern, handler).WithMetadata(TimedByStages.Instance);
 
         // Not when the routes are made: the host may have faults to tell first.
         PredictExchange Exchange(HttpContext http) => exchange ??= http.RequestServices.GetRequiredService<PredictExchange>();

@@ -53,6 +53,27 @@ public sealed class RunDeadlinesTests
     }
 
     [Fact]
+    public void Rent_TimeOfADeadlineThatIsLookedOverPasses_IsCancelled()
+    {
+        using RunDeadline deadline = _deadlines.Rent(RunDeadlines.Exact, CancellationToken.None);
+        using RunDeadline later = _deadlines.Rent(Long, CancellationToken.None);
+
+        Assert.True(deadline.Token.WaitHandle.WaitOne(Long));
+        Assert.False(later.Token.IsCancellationRequested);
+    }
+
+    [Fact]
+    public void Rent_AfterAllEndedAndTheLooksStopped_IsCancelledAllTheSame()
+    {
+        for (int round = 0; round < 2; round++)
+        {
+            using RunDeadline deadline = _deadlines.Rent(RunDeadlines.Exact, CancellationToken.None);
+
+            Assert.True(deadline.Token.WaitHandle.WaitOne(Long));
+        }
+    }
+
+    [Fact]
     public void Rent_FromManyThreadsWithTimersAboutToFire_NeverStartsCancelled()
     {
         Parallel.For(0, 20_000, new ParallelOptions { MaxDegreeOfParallelism = 8 }, i =>

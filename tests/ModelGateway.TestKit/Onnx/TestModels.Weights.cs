@@ -40,6 +40,30 @@ public static partial class TestModels
             .Build();
     }
 
+    /// <summary>
+    /// <c>x</c> FP32 [batch, 1, 32, 32] → <c>y</c> FP32 [batch, 16], the means of what convolutions with 16 channels left: each row costs the same, however many come at once.
+    /// </summary>
+    /// <param name="layers">Convolutions of 4.7 million multiplications and additions a row.</param>
+    public static byte[] Convolutions(int layers)
+    {
+        OnnxAttr[] same = [OnnxAttr.Ints("kernel_shape", 3, 3), OnnxAttr.Ints("pads", 1, 1, 1, 1)];
+        OnnxGraphBuilder graph = new OnnxGraphBuilder()
+            .Input("x", OnnxElementType.Float, "batch", 1, 32, 32)
+            .Output("y", OnnxElementType.Float, "batch", 16)
+            .Initializer("w0", Weights(1, 16, 1, 3, 3))
+            .Node("Conv", ["x", "w0"], ["c0"], same);
+        for (int layer = 1; layer < layers; layer++)
+        {
+            graph.Initializer($"w{layer}", Weights((uint)layer + 1, 16, 16, 3, 3))
+                .Node("Conv", [$"c{layer - 1}", $"w{layer}"], [$"c{layer}"], same);
+        }
+
+        return graph
+            .Node("GlobalAveragePool", [$"c{layers - 1}"], ["means"])
+            .Node("Flatten", ["means"], ["y"])
+            .Build();
+    }
+
     /// <summary><c>x</c> FP32 [batch, weights] → <c>y</c> = x + weights, where the weights lie in a file beside the model.</summary>
     /// <param name="fileName">The file, as the model names it; a path that leaves the folder must be refused at load.</param>
     /// <param name="weights">The values.</param>

@@ -13,6 +13,7 @@ internal sealed class RequestBodyReader(TimeProvider time)
 {
     // A Content-Length is only a promise: this much is rented on its word, the rest when that much has come.
     private const int LargestFirstRent = 4 << 20;
+    private const int SmallBody = 16 * 1024;
     private const int FirstRentOfUnknownLength = 16 * 1024;
 
     /// <summary>The body, or the error that refuses it.</summary>
@@ -33,14 +34,24 @@ internal sealed class RequestBodyReader(TimeProvider time)
             return BreakOff(request.HttpContext, RequestBodyResult.TooLarge(max));
         }
 
-        LiftServerLimit(request.HttpContext, max);
-        using var deadline = new ReadDeadline(time, limits.Deadline, request.HttpContext.RequestAborted);
+        if (request.ContentLength is not <= SmallBody)
+        {
+            LiftServerLimit(request.HttpContext, max);
+        }
+
+        ReadDeadline? deadline = null;
         try
         {
+            if (TryReceiveAtOnce(request, max) is { } whole)
+            {
+                return Decode(whole, coding, max);
+            }
+
+            deadline = new ReadDeadline(time, limits.Deadline, request.HttpContext.RequestAborted);
             TensorBuffer? received = await ReceiveAsync(request, max, deadline);
             return received is null ? BreakOff(request.HttpContext, RequestBodyResult.TooLarge(max)) : Decode(received, coding, max);
         }
-        catch (OperationCanceledException) when (deadline.HasPassed)
+        catch (OperationCanceledException) when (deadline?.HasPassed == true)
         {
             return BreakOff(
                 request.HttpContext,
@@ -59,6 +70,10 @@ internal sealed class RequestBodyReader(TimeProvider time)
         {
             // The connection ended, or the stream was reset.
             throw CallerLeft(request.HttpContext, exception);
+        }
+        finally
+        {
+            deadline?.Dispose();
         }
     }
 
@@ -81,6 +96,27 @@ internal sealed class RequestBodyReader(TimeProvider time)
         {
             feature.MaxRequestBodySize = max;
         }
+    }
+
+    // Most small bodies are here with their headers. Null where that is not so; then nothing was taken.
+    private static TensorBuffer? TryReceiveAtOnce(HttpRequest request, int max)
+    {
+        PipeReader reader = request.BodyReader;
+        if (!reader.TryRead(out ReadResult result))
+        {
+            return null;
+        }
+
+        if (!result.IsCompleted || result.Buffer.Length > max)
+        {
+            reader.AdvanceTo(result.Buffer.Start);
+            return null;
+        }
+
+        TensorBuffer buffer = TensorBuffer.Rent((int)result.Buffer.Length);
+        result.Buffer.CopyTo(buffer.Span);
+        reader.AdvanceTo(result.Buffer.End);
+        return buffer;
     }
 
     // Null when there is more than allowed.
