@@ -60,6 +60,7 @@ internal sealed class GatewayOptions
     [ValidateObjectMembers]
     public ShutdownOptions Shutdown { get; set; } = new();
 
+    [ValidateObjectMembers]
     public LoggingOptions Logging { get; set; } = new();
 
     [ValidateObjectMembers]
@@ -139,8 +140,12 @@ internal sealed class LoggingOptions
     [Description("Lowest level that is written: Verbose, Debug, Information, Warning, Error or Fatal. Can be changed at run time, here and by POST /v2/logging.")]
     public Serilog.Events.LogEventLevel Level { get; set; } = Serilog.Events.LogEventLevel.Information;
 
-    [Description("Requests that get a line of their own: None, Errors (status 400 and above) or All.")]
+    [Description("Requests that get a line of their own: None, Errors (status 400 and above), Sampled (errors, and of the others the share SampleRate) or All.")]
     public RequestLogging Requests { get; set; } = RequestLogging.Errors;
+
+    [Range(0.0, 1.0)]
+    [Description("Share of the requests without an error that get a line where Requests is Sampled; 0 to 1.")]
+    public double SampleRate { get; set; } = 0.01;
 }
 
 /// <summary>Which requests get a line of their own.</summary>
@@ -148,6 +153,7 @@ internal enum RequestLogging
 {
     None,
     Errors,
+    Sampled,
     All,
 }
 

@@ -30,6 +30,9 @@ internal sealed class AuthOptions
     [Description("Claims that hold scopes besides `scope` and `scp`, a list or one text with spaces between; for example `roles` (Entra ID) or `permissions` (Auth0).")]
     public string[] ScopeClaims { get; set; } = [];
 
+    [Description("Ids (claim `jti`) of tokens that are refused before they expire, a list or one text with spaces between. Read again when the configuration changes.")]
+    public string[] RevokedTokens { get; set; } = [];
+
     [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
     [Description("How far the clocks of issuer and server may differ.")]
     public TimeSpan ClockSkew { get; set; } = TimeSpan.FromSeconds(30);

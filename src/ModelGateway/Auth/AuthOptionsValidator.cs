@@ -20,6 +20,7 @@ internal sealed class AuthOptionsValidator(IHostEnvironment environment) : IVali
         CheckSource(auth, faults);
         CheckAuthority(auth, faults);
         CheckTexts(auth, faults);
+        CheckRevoked(auth, faults);
         CheckAlgorithms(auth, faults);
         ConfiguredKeys.Read(auth, environment.ContentRootPath, faults);
         return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
@@ -78,6 +79,14 @@ internal sealed class AuthOptionsValidator(IHostEnvironment environment) : IVali
         if (auth.ScopeClaims.Any(string.IsNullOrWhiteSpace))
         {
             faults.Add($"{Section}:ScopeClaims is empty: name a claim, or leave it out.");
+        }
+    }
+
+    private static void CheckRevoked(AuthOptions auth, List<string> faults)
+    {
+        if (auth.RevokedTokens.Any(string.IsNullOrWhiteSpace))
+        {
+            faults.Add($"{Section}:RevokedTokens is empty: name the ids (claim 'jti') of tokens, or leave it out.");
         }
     }
 

@@ -19,6 +19,7 @@ internal static class AuthSetup
         services.PostConfigure<GatewayOptions>(gateway => ReadLists(builder.Configuration.GetSection(AuthOptions.Section), gateway.Auth));
         services.AddSingleton<IValidateOptions<GatewayOptions>, AuthOptionsValidator>();
         services.AddSingleton<ModelAccess>();
+        services.AddSingleton<RevokedTokens>();
         services.AddSingleton<AcceptedTokens>();
         services.AddSingleton<TokenCheck>();
         services.AddSingleton<TokenEvents>();
@@ -61,6 +62,7 @@ internal static class AuthSetup
         auth.Audience = ReadList(section.GetSection(nameof(AuthOptions.Audience)), auth.Audience);
         auth.Algorithms = ReadList(section.GetSection(nameof(AuthOptions.Algorithms)), auth.Algorithms);
         auth.ScopeClaims = ReadList(section.GetSection(nameof(AuthOptions.ScopeClaims)), auth.ScopeClaims);
+        auth.RevokedTokens = ReadList(section.GetSection(nameof(AuthOptions.RevokedTokens)), auth.RevokedTokens);
     }
 
     private static string[] ReadList(IConfigurationSection section, string[] bound) =>

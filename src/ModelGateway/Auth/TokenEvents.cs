@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Text;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.Extensions.Options;
@@ -10,7 +11,7 @@ using ModelGateway.Serving.Diagnostics;
 namespace ModelGateway.Auth;
 
 /// <summary>What happens around the check of a token: the keys are there first, an accepted token becomes a grant, a refusal gets its answer.</summary>
-internal sealed partial class TokenEvents(KeySource keys, AcceptedTokens tokens, IOptions<GatewayOptions> options, ServingMetrics metrics, ILogger<TokenEvents> logger) : JwtBearerEvents
+internal sealed partial class TokenEvents(KeySource keys, AcceptedTokens tokens, RevokedTokens revoked, IOptions<GatewayOptions> options, ServingMetrics metrics, ILogger<TokenEvents> logger) : JwtBearerEvents
 {
     private readonly AuthOptions _options = options.Value.Auth;
     private readonly string? _tenantClaim = string.IsNullOrWhiteSpace(options.Value.Cache.TenantClaim) ? null : options.Value.Cache.TenantClaim.Trim();
@@ -30,6 +31,13 @@ internal sealed partial class TokenEvents(KeySource keys, AcceptedTokens tokens,
     public override Task TokenValidated(TokenValidatedContext context)
     {
         var token = (JsonWebToken)context.SecurityToken;
+        FrozenSet<string> revocations = revoked.Current;
+        if (token.Id is { Length: > 0 } id && revocations.Contains(id))
+        {
+            context.Fail(new TokenRevokedException());
+            return Task.CompletedTask;
+        }
+
         var grant = new TokenGrant(token, _options, _tenantClaim);
         grant.KeepWith(context.HttpContext);
 
@@ -38,7 +46,7 @@ internal sealed partial class TokenEvents(KeySource keys, AcceptedTokens tokens,
         {
             // A token may name an end that no clock reaches.
             DateTime until = token.ValidTo < DateTime.MaxValue - _options.ClockSkew ? token.ValidTo + _options.ClockSkew : DateTime.MaxValue;
-            tokens.Add(token.EncodedToken, grant, current, until);
+            tokens.Add(token.EncodedToken, grant, current, revocations, until);
         }
 
         return Task.CompletedTask;

@@ -10,6 +10,7 @@ internal static class TokenRefusal
     /// <summary>One sentence.</summary>
     public static string Explain(Exception failure, string token, TrustedKeys keys, AuthOptions options) => failure switch
     {
+        TokenRevokedException => "The token was revoked.",
         SecurityTokenExpiredException expired => $"The token expired at {Format(expired.Expires)}.",
         SecurityTokenNotYetValidException early => $"The token is not valid before {Format(early.NotBefore)}.",
         SecurityTokenNoExpirationException => "The token has no expiry (claim 'exp').",

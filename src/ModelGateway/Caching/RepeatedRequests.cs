@@ -45,8 +45,8 @@ internal sealed class RepeatedRequests : IDisposable
 
     public void Dispose() => _subscription?.Dispose();
 
-    // Where every request has its line in the log, the frame writes it.
-    private void Take(GatewayOptions options) => _isOff = options.Logging.Requests == RequestLogging.All;
+    // Where requests without an error may have a line in the log, the frame writes it.
+    private void Take(GatewayOptions options) => _isOff = options.Logging.Requests is RequestLogging.All or RequestLogging.Sampled;
 
     private Task AnswerOrPassOn(HttpContext http, KnownPath path)
     {

@@ -17,14 +17,14 @@ internal sealed partial class RequestFrame : IDisposable
     private readonly RequestDelegate _next;
     private readonly ILogger<RequestFrame> _logger;
     private readonly IDisposable? _subscription;
-    private volatile RequestLogHolder _logged;
+    private volatile LoggingOptions _logged;
 
     public RequestFrame(RequestDelegate next, IOptionsMonitor<GatewayOptions> options, ILogger<RequestFrame> logger)
     {
         _next = next;
         _logger = logger;
-        _logged = new RequestLogHolder(options.CurrentValue.Logging.Requests);
-        _subscription = options.OnChange(changed => _logged = new RequestLogHolder(changed.Logging.Requests));
+        _logged = options.CurrentValue.Logging;
+        _subscription = options.OnChange(changed => _logged = changed.Logging);
     }
 
     public async Task InvokeAsync(HttpContext http)
@@ -111,8 +111,7 @@ internal sealed partial class RequestFrame : IDisposable
     private void LogRequest(HttpContext http, long started, Exception? failure)
     {
         int status = http.Response.StatusCode;
-        RequestLogging logged = _logged.Value;
-        if (failure is null && (logged == RequestLogging.None || (logged == RequestLogging.Errors && status < StatusCodes.Status400BadRequest)))
+        if (failure is null && !HasLine(status))
         {
             return;
         }
@@ -129,9 +128,16 @@ internal sealed partial class RequestFrame : IDisposable
         }
     }
 
-    private sealed record Started(HttpContext Http, long Timestamp);
+    private bool HasLine(int status) => _logged is var logged && logged.Requests switch
+    {
+        RequestLogging.None => false,
+        RequestLogging.All => true,
+        _ when status >= StatusCodes.Status400BadRequest => true,
+        RequestLogging.Errors => false,
+        _ => Random.Shared.NextDouble() < logged.SampleRate,
+    };
 
-    private sealed record RequestLogHolder(RequestLogging Value);
+    private sealed record Started(HttpContext Http, long Timestamp);
 
     // Bodies, headers and queries are never in it.
     private static partial class Log

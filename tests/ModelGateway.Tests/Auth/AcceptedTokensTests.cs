@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using Microsoft.IdentityModel.JsonWebTokens;
 using ModelGateway.Auth;
@@ -6,13 +7,21 @@ using Xunit;
 
 namespace ModelGateway.Tests.Auth;
 
-public sealed class AcceptedTokensTests
+public sealed class AcceptedTokensTests : IDisposable
 {
     private static readonly TrustedKeys Keys = new("issuer", []);
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
+    private readonly ChangeableOptions _options = new();
+    private readonly RevokedTokens _revoked;
     private readonly AcceptedTokens _tokens;
 
-    public AcceptedTokensTests() => _tokens = new AcceptedTokens(_time);
+    public AcceptedTokensTests()
+    {
+        _revoked = new RevokedTokens(_options);
+        _tokens = new AcceptedTokens(_time, _revoked);
+    }
+
+    public void Dispose() => _revoked.Dispose();
 
     [Fact]
     public void TryGet_Added_Found()
@@ -45,6 +54,20 @@ public sealed class AcceptedTokensTests
     }
 
     [Fact]
+    public void TryGet_RevocationsChanged_NotFoundUntilCheckedAgain()
+    {
+        Add("token");
+        _options.Change(new GatewayOptions { Auth = { ClockSkew = TimeSpan.Zero } });
+        Assert.True(_tokens.TryGet("token", Keys, out _));
+
+        _options.Change(new GatewayOptions { Auth = { RevokedTokens = ["some"] } });
+        Assert.False(_tokens.TryGet("token", Keys, out _));
+
+        Add("token");
+        Assert.True(_tokens.TryGet("token", Keys, out _));
+    }
+
+    [Fact]
     public void Add_Many_OldOnesGoAndUsedOnesStay()
     {
         Add("used");
@@ -62,7 +85,28 @@ public sealed class AcceptedTokensTests
     private TokenGrant Add(string token)
     {
         var grant = new TokenGrant(new JsonWebToken(new TestToken().Sign(new byte[32])), new AuthOptions());
-        _tokens.Add(token, grant, Keys, _time.GetUtcNow().UtcDateTime.AddHours(1));
+        _tokens.Add(token, grant, Keys, _revoked.Current, _time.GetUtcNow().UtcDateTime.AddHours(1));
         return grant;
+    }
+
+    private sealed class ChangeableOptions : IOptionsMonitor<GatewayOptions>
+    {
+        private Action<GatewayOptions, string?>? _changed;
+
+        public GatewayOptions CurrentValue { get; private set; } = new();
+
+        public GatewayOptions Get(string? name) => CurrentValue;
+
+        public IDisposable? OnChange(Action<GatewayOptions, string?> listener)
+        {
+            _changed += listener;
+            return null;
+        }
+
+        public void Change(GatewayOptions options)
+        {
+            CurrentValue = options;
+            _changed?.Invoke(options, null);
+        }
     }
 }

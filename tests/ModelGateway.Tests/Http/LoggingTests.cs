@@ -61,6 +61,27 @@ public sealed class LoggingTests
         Assert.Contains(lines, line => Property(line, "RequestId") == "id-4" && Property(line, "@l") == "Debug");
     }
 
+    [Theory]
+    [InlineData("1", new[] { "good-0", "good-1", "good-2", "good-3", "bad" })]
+    [InlineData("0", new[] { "bad" })]
+    public async Task Logs_Sampled_AreErrorsAndTheShareOfTheRest(string rate, string[] expected)
+    {
+        await using HttpGateway gateway = await HttpGateway.StartAsync(Fill, ("Logging__Requests", "Sampled"), ("Logging__SampleRate", rate));
+        for (int i = 0; i < 4; i++)
+        {
+            // The same four times: the last one comes from memory.
+            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("/predict/m", UriKind.Relative)) { Content = new StringContent("""{"inputs":{"x":[[1]]}}""", Encoding.UTF8, "application/json") };
+            request.Headers.Add("X-Request-Id", $"good-{i}");
+            using HttpResponseMessage response = await gateway.Client.SendAsync(request);
+            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        }
+
+        await FailAsync(gateway, "bad");
+        List<JsonElement> lines = await EndAsync(gateway);
+
+        Assert.Equal(expected, lines.Where(line => line.TryGetProperty("Status", out _)).Select(line => Property(line, "RequestId")));
+    }
+
     [Fact]
     public async Task Level_ChangedWhileRunning_TakesEffect()
     {

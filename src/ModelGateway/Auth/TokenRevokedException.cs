@@ -1,0 +1,4 @@
+namespace ModelGateway.Auth;
+
+/// <summary>A token is right but for being among <see cref="RevokedTokens"/>.</summary>
+internal sealed class TokenRevokedException : Exception;
