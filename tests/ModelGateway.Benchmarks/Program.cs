@@ -1,4 +1,5 @@
 using ModelGateway.Benchmarks;
+using ModelGateway.Benchmarks.Micro;
 
 // Each command measures one bar of docs/benchmarks.md and prints what it saw; nothing here is part of CI.
 return args switch
@@ -13,6 +14,7 @@ return args switch
     ["publish", ..] => await PublishBenchmark.RunAsync(args[1..]),
     ["start", ..] => await StartBenchmark.RunAsync(),
     ["pipeline", ..] => await PipelineBenchmark.RunAsync(args[1..]),
+    ["micro", ..] => MicroBenchmarks.Run(args[1..]),
     ["cache-policy"] => CachePolicyBenchmark.Run(),
     _ => Usage(),
 };
@@ -30,6 +32,7 @@ static int Usage()
           publish [rounds]     from the upload of a new version to S3 until its first answer (needs what tests/run.sh installs)
           start                from process start to the first right answer; 100 models of 1 MB: time to ready, threads
           pipeline [case]      one request through Kestrel and the gateway without sockets: time and managed memory over a bare endpoint's
+          micro [name]         one part of a request's way at a time, by BenchmarkDotNet: key, pool
           cache-policy         the memory of predictions against plain LRU: hit ratios, time of a read with one and two threads
         """);
     return 1;
