@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
+using ModelGateway.Benchmarks.Suite;
 
 namespace ModelGateway.Benchmarks;
 
@@ -11,11 +12,40 @@ internal static partial class Wrk
     /// <param name="RequestsPerSecond">Answers of any status.</param>
     /// <param name="Requests">Their number.</param>
     /// <param name="Failures">Status other than 2xx or 3xx, and socket errors.</param>
-    public readonly record struct Slice(double RequestsPerSecond, long Requests, long Failures);
+    /// <param name="P99Milliseconds">99 of 100 answers came within it.</param>
+    public readonly record struct Slice(double RequestsPerSecond, long Requests, long Failures, double P99Milliseconds);
 
     /// <summary>Posts the bodies in turn for some seconds.</summary>
     public static Task<Slice> PostAsync(Uri url, IReadOnlyList<string> bodies, int connections, double seconds) =>
         RunScriptAsync(url, Script(bodies), connections, seconds);
+
+    /// <summary>Sends one request again and again.</summary>
+    /// <param name="server">To whom.</param>
+    /// <param name="payload">What.</param>
+    /// <param name="connections">Connections, each with one request at a time.</param>
+    /// <param name="seconds">How long.</param>
+    /// <param name="pause">Between an answer and the connection's next request; whole milliseconds.</param>
+    public static async Task<Slice> SendAsync(Uri server, Payload payload, int connections, double seconds, TimeSpan pause = default)
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllBytesAsync(file, payload.Body);
+            string headers = string.Concat(payload.Headers.Select(header => $"wrk.headers[\"{header.Key}\"] = \"{header.Value}\"\n"));
+
+            // Without a function of its own for requests wrk makes the request once and does not ask Lua again.
+            return await RunScriptAsync(new Uri(server, payload.Path), string.Create(CultureInfo.InvariantCulture, $"""
+                wrk.method = "{payload.Method}"
+                wrk.body = io.open("{file}", "rb"):read("*a")
+                {headers}
+                {(pause > TimeSpan.Zero ? $"function delay() return {pause.TotalMilliseconds:0} end" : "")}
+                """), connections, seconds);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
 
     private static async Task<Slice> RunScriptAsync(Uri url, string text, int connections, double seconds)
     {
@@ -24,7 +54,7 @@ internal static partial class Wrk
         {
             await File.WriteAllTextAsync(script, text);
             string duration = Math.Max(1, Math.Ceiling(seconds)).ToString(CultureInfo.InvariantCulture) + "s";
-            string output = await RunAsync("-t1", $"-c{connections}", $"-d{duration}", "--timeout", "30s", "-s", script, url.AbsoluteUri);
+            string output = await RunAsync("-t1", $"-c{connections}", $"-d{duration}", "--latency", "--timeout", "30s", "-s", script, url.AbsoluteUri);
             return Parse(output);
         }
         finally
@@ -86,11 +116,22 @@ internal static partial class Wrk
         failures += SocketErrors().Match(output) is { Success: true } errors
             ? Enumerable.Range(1, 4).Sum(group => long.Parse(errors.Groups[group].Value, CultureInfo.InvariantCulture))
             : 0;
-        return new Slice(rate, requests, failures);
+        Match tail = Tail().Match(output);
+        double p99 = double.Parse(tail.Groups[1].Value, CultureInfo.InvariantCulture) * tail.Groups[2].Value switch
+        {
+            "us" => 1e-3,
+            "ms" => 1,
+            "s" => 1e3,
+            _ => 6e4,
+        };
+        return new Slice(rate, requests, failures, p99);
     }
 
     [GeneratedRegex(@"Requests/sec:\s+([\d.]+)")]
     private static partial Regex Rate();
+
+    [GeneratedRegex(@"99%\s+([\d.]+)(us|ms|s|m)")]
+    private static partial Regex Tail();
 
     [GeneratedRegex(@"(\d+) requests in")]
     private static partial Regex Count();
