@@ -32,7 +32,7 @@ static int Usage()
                                every bar of the fast path, round by round beside bare Kestrel, ONNX Runtime alone, a plain C# service and a Fastify
                                server with onnxruntime-node: one table of ratios, and with --write suite.md and suite.svg in the folder.
                                Needs wrk, nodejs and npm from Debian (npm fetches Fastify's packages into artifacts/tools at first);
-                               an unknown case lists the cases. A whole run of 7 rounds takes a quarter of an hour and wants a quiet machine.
+                               an unknown case lists the cases. A whole run of 7 rounds takes twenty minutes and wants a quiet machine.
           floor [rounds]       tiny models, JSON, 16 connections, against a bare Kestrel endpoint with the same bodies (needs wrk)
           swaps [count]        new versions of a model under constant load: failed requests, sessions left
           soak [requests]      varying shapes for a million requests: resident memory along the way (needs wrk)

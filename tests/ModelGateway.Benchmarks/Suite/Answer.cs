@@ -8,8 +8,8 @@ namespace ModelGateway.Benchmarks.Suite;
 /// <summary>One answer to a payload: its bytes, and the numbers in it.</summary>
 /// <param name="Headers">Those that say how to read the body.</param>
 /// <param name="Body">The bytes.</param>
-/// <param name="Values">The output's elements; empty where nothing is compared.</param>
-internal sealed record Answer(IReadOnlyDictionary<string, string> Headers, byte[] Body, float[] Values)
+/// <param name="Values">The output's elements; null where nothing is compared.</param>
+internal sealed record Answer(IReadOnlyDictionary<string, string> Headers, byte[] Body, float[]? Values)
 {
     private const string HeaderLength = "Inference-Header-Content-Length";
 
@@ -48,7 +48,7 @@ internal sealed record Answer(IReadOnlyDictionary<string, string> Headers, byte[
             kept[HeaderLength] = length.Single();
         }
 
-        return new Answer(kept, body, payload.Output is null ? [] : Read(kept, body, payload.Output));
+        return new Answer(kept, body, payload.Output is null ? null : Read(kept, body, payload.Output));
     }
 
     private static float[] Read(Dictionary<string, string> headers, byte[] body, string output)

@@ -148,18 +148,27 @@ internal sealed class Bench : IAsyncDisposable
 
     private async Task CheckAnswersAsync()
     {
-        float[]? first = null;
+        (string Name, float[] Values)? first = null;
         foreach (Contender contender in _contenders)
         {
-            float[] answer = await contender.AnswerAsync();
-            first ??= answer;
-            int wrong = first.Length == answer.Length ? first.Zip(answer).Count(pair => !(Math.Abs(pair.First - pair.Second) <= Tolerance * Math.Max(1, Math.Abs(pair.First)))) : answer.Length;
-            if (wrong > 0 || first.Length != answer.Length)
+            if (await contender.AnswerAsync() is not { } answer)
             {
-                throw new InvalidOperationException($"{contender.Name} answers with {answer.Length} numbers, of which {wrong} are not those of {_contenders[0].Name}, which gives {first.Length}.");
+                continue;
+            }
+
+            first ??= (contender.Name, answer);
+            if (!AreSame(first.Value.Values, answer))
+            {
+                throw new InvalidOperationException($"{contender.Name} does not answer the same as {first.Value.Name}: [{Shown(answer)}] and [{Shown(first.Value.Values)}].");
             }
         }
+
+        static string Shown(float[] values) => string.Join(", ", values.Take(5)) + (values.Length > 5 ? $", ... ({values.Length} numbers)" : "");
     }
+
+    // Written so that NaN is the same as nothing.
+    private static bool AreSame(float[] one, float[] other) =>
+        one.Length == other.Length && one.Zip(other).All(pair => Math.Abs(pair.First - pair.Second) <= Tolerance * Math.Max(1, Math.Abs(pair.First)));
 
     private async Task<string> ModelFileAsync(SuiteModel model)
     {

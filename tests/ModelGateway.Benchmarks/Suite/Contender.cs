@@ -13,6 +13,6 @@ internal abstract class Contender(string name)
     /// <summary>Measures for so many seconds, at least one.</summary>
     public abstract Task<Sample> MeasureAsync(double seconds);
 
-    /// <summary>The numbers of its answer, which must be those of the others; empty where there are none.</summary>
-    public abstract Task<float[]> AnswerAsync();
+    /// <summary>The numbers of its answer, which must be those of the others; null where there are none.</summary>
+    public abstract Task<float[]?> AnswerAsync();
 }

@@ -21,7 +21,7 @@ internal sealed class HttpLoad(string name, Server server, Payload payload, int 
             slice.Failures);
     }
 
-    public override async Task<float[]> AnswerAsync() => (await Answer.AskAsync(server.Address, payload)).Values;
+    public override async Task<float[]?> AnswerAsync() => (await Answer.AskAsync(server.Address, payload)).Values;
 
     private async Task<long> AllocatedAsync() => server.Allocations is { } pipe ? await AllocationProbe.ReadAsync(pipe) : 0;
 }

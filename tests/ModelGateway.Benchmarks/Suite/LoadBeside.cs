@@ -19,5 +19,5 @@ internal sealed class LoadBeside(string name, HttpLoad measured, HttpLoad other)
         return sample with { CpuMicroseconds = double.NaN, Failures = failures };
     }
 
-    public override Task<float[]> AnswerAsync() => measured.AnswerAsync();
+    public override Task<float[]?> AnswerAsync() => measured.AnswerAsync();
 }

@@ -39,7 +39,7 @@ internal sealed class LoopContender : Contender, IAsyncDisposable
         return new Sample(runs / double.Parse(answer[1], CultureInfo.InvariantCulture), microseconds, double.NaN, double.NaN, 0);
     }
 
-    public override Task<float[]> AnswerAsync() => Task.FromResult(_answer);
+    public override Task<float[]?> AnswerAsync() => Task.FromResult<float[]?>(_answer);
 
     public async ValueTask DisposeAsync()
     {

@@ -30,6 +30,9 @@ internal static class PlainServer
 
         // As in the settings that a new project comes with: no line for every request.
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
+
+        // At the end of a slice wrk leaves in the middle of a body.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Critical);
         WebApplication app = builder.Build();
         if (metadata.Dimensions.Length == 2)
         {
