@@ -12,8 +12,8 @@ internal static partial class Wrk
     /// <param name="RequestsPerSecond">Answers of any status.</param>
     /// <param name="Requests">Their number.</param>
     /// <param name="Failures">Status other than 2xx or 3xx, and socket errors.</param>
-    /// <param name="P99Milliseconds">99 of 100 answers came within it.</param>
-    public readonly record struct Slice(double RequestsPerSecond, long Requests, long Failures, double P99Milliseconds);
+    /// <param name="P99">Latency that 99 of 100 requests stay within.</param>
+    public readonly record struct Slice(double RequestsPerSecond, long Requests, long Failures, TimeSpan P99);
 
     /// <summary>Posts the bodies in turn for some seconds.</summary>
     public static Task<Slice> PostAsync(Uri url, IReadOnlyList<string> bodies, int connections, double seconds) =>
@@ -54,7 +54,7 @@ internal static partial class Wrk
         {
             await File.WriteAllTextAsync(script, text);
             string duration = Math.Max(1, Math.Ceiling(seconds)).ToString(CultureInfo.InvariantCulture) + "s";
-            string output = await RunAsync("-t1", $"-c{connections}", $"-d{duration}", "--latency", "--timeout", "30s", "-s", script, url.AbsoluteUri);
+            string output = await RunAsync("-t1", $"-c{connections}", $"-d{duration}", "--timeout", "30s", "--latency", "-s", script, url.AbsoluteUri);
             return Parse(output);
         }
         finally
@@ -101,8 +101,7 @@ internal static partial class Wrk
 
     private static async Task<string> RunAsync(params string[] arguments)
     {
-        using Process wrk = Process.Start(new ProcessStartInfo("wrk", arguments) { RedirectStandardOutput = true })
-            ?? throw new InvalidOperationException("wrk does not start; install the package wrk.");
+        using Process wrk = ChildServer.Start(new ProcessStartInfo("wrk", arguments) { RedirectStandardOutput = true });
         string output = await wrk.StandardOutput.ReadToEndAsync();
         await wrk.WaitForExitAsync();
         return output;
@@ -116,22 +115,22 @@ internal static partial class Wrk
         failures += SocketErrors().Match(output) is { Success: true } errors
             ? Enumerable.Range(1, 4).Sum(group => long.Parse(errors.Groups[group].Value, CultureInfo.InvariantCulture))
             : 0;
-        Match tail = Tail().Match(output);
-        double p99 = double.Parse(tail.Groups[1].Value, CultureInfo.InvariantCulture) * tail.Groups[2].Value switch
+        Match latency = Latency().Match(output);
+        TimeSpan p99 = double.Parse(latency.Groups[1].Value, CultureInfo.InvariantCulture) * latency.Groups[2].Value switch
         {
-            "us" => 1e-3,
-            "ms" => 1,
-            "s" => 1e3,
-            _ => 6e4,
+            "us" => TimeSpan.FromMicroseconds(1),
+            "ms" => TimeSpan.FromMilliseconds(1),
+            "s" => TimeSpan.FromSeconds(1),
+            _ => TimeSpan.FromMinutes(1),
         };
         return new Slice(rate, requests, failures, p99);
     }
 
+    [GeneratedRegex(@"99%\s+([\d.]+)(us|ms|s|m)")]
+    private static partial Regex Latency();
+
     [GeneratedRegex(@"Requests/sec:\s+([\d.]+)")]
     private static partial Regex Rate();
-
-    [GeneratedRegex(@"99%\s+([\d.]+)(us|ms|s|m)")]
-    private static partial Regex Tail();
 
     [GeneratedRegex(@"(\d+) requests in")]
     private static partial Regex Count();

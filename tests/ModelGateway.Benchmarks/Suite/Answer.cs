@@ -34,7 +34,7 @@ internal sealed record Answer(IReadOnlyDictionary<string, string> Headers, byte[
         byte[] body = await response.Content.ReadAsByteArrayAsync();
         if (!response.IsSuccessStatusCode)
         {
-            throw new InvalidOperationException($"{server}{payload.Path} answered {(int)response.StatusCode}: {System.Text.Encoding.UTF8.GetString(body)}");
+            throw new InvalidOperationException($"{request.RequestUri} answered {(int)response.StatusCode}: {System.Text.Encoding.UTF8.GetString(body)}");
         }
 
         var kept = new Dictionary<string, string>();

@@ -4,8 +4,8 @@ namespace ModelGateway.Benchmarks.Suite;
 internal static class BatchingSettings
 {
     /// <summary>The gateway decides.</summary>
-    public const string Automatic = "";
+    public const string Automatic = "batching: auto\n";
 
     /// <summary>Every request runs alone.</summary>
-    public const string Off = "";
+    public const string Off = "batching: off\n";
 }

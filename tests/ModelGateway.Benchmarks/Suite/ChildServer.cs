@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Diagnostics;
 using System.Net.Sockets;
 
@@ -56,7 +57,21 @@ internal sealed class ChildServer : IAsyncDisposable
             start.Environment[key] = value;
         }
 
-        return Process.Start(start) ?? throw new InvalidOperationException($"{command} does not start.");
+        return Start(start);
+    }
+
+    /// <summary>Starts a program that may not be installed.</summary>
+    /// <exception cref="InvalidOperationException">It is not; the message names it.</exception>
+    public static Process Start(ProcessStartInfo start)
+    {
+        try
+        {
+            return Process.Start(start)!;
+        }
+        catch (Win32Exception exception)
+        {
+            throw new InvalidOperationException($"{start.FileName} does not start: {exception.Message}. Debian has it in a package of that name (node in nodejs).", exception);
+        }
     }
 
     public async ValueTask DisposeAsync()

@@ -51,8 +51,7 @@ internal static class FastifyServer
         }
 
         Console.WriteLine("  installing the packages of the Fastify server");
-        using Process npm = Process.Start(new ProcessStartInfo("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]) { WorkingDirectory = Folder })
-            ?? throw new InvalidOperationException("npm does not start; install the packages nodejs and npm.");
+        using Process npm = ChildServer.Start(new ProcessStartInfo("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]) { WorkingDirectory = Folder });
         await npm.WaitForExitAsync();
         if (npm.ExitCode != 0)
         {

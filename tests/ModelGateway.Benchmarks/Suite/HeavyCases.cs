@@ -28,11 +28,8 @@ internal static class HeavyCases
 
     private static async Task ComputeBoundAsync(Bench bench)
     {
-        var model = new SuiteModel("transformer", BenchmarkModels.Transformer(), "y", InputTensor.Floats("x", [1, 64, 256], BenchmarkModels.Numbers(1, 64 * 256)))
-        {
-            Config = BatchingSettings.Automatic,
-        };
-        Server automatic = await bench.GatewayAsync([model]);
+        var model = new SuiteModel("transformer", BenchmarkModels.Transformer(), "y", InputTensor.Floats("x", [1, 64, 256], BenchmarkModels.Numbers(1, 64 * 256)));
+        Server automatic = await bench.GatewayAsync([model with { Config = BatchingSettings.Automatic }]);
         Server off = await bench.GatewayAsync([model with { Config = BatchingSettings.Off }]);
         Payload payload = Payload.Binary(model);
         bench.Compare(

@@ -16,7 +16,7 @@ internal sealed class HttpLoad(string name, Server server, Payload payload, int 
         return new Sample(
             slice.RequestsPerSecond,
             (ProcessTree.ProcessorTime(server.ProcessId) - processor).TotalMicroseconds / slice.Requests,
-            slice.P99Milliseconds,
+            slice.P99.TotalMilliseconds,
             server.Allocations is null ? double.NaN : (await AllocatedAsync() - allocated) / (double)slice.Requests,
             slice.Failures);
     }

@@ -7,10 +7,7 @@ internal static class PerceptronCases
 {
     /// <summary>784 numbers in, ten out.</summary>
     public static SuiteModel Model { get; } = new(
-        "mlp784", BenchmarkModels.Perceptron(), "probabilities", InputTensor.Floats("x", [1, BenchmarkModels.PerceptronInputs], BenchmarkModels.Numbers(1, BenchmarkModels.PerceptronInputs)))
-    {
-        Config = BatchingSettings.Automatic,
-    };
+        "mlp784", BenchmarkModels.Perceptron(), "probabilities", InputTensor.Floats("x", [1, BenchmarkModels.PerceptronInputs], BenchmarkModels.Numbers(1, BenchmarkModels.PerceptronInputs)));
 
     public static (string Name, Func<Bench, Task> Prepare)[] All { get; } =
     [
@@ -21,7 +18,7 @@ internal static class PerceptronCases
 
     private static async Task BatchingAsync(Bench bench, int connections, double bar)
     {
-        Server automatic = await bench.GatewayAsync([Model]);
+        Server automatic = await bench.GatewayAsync([Model with { Config = BatchingSettings.Automatic }]);
         Server off = await bench.GatewayAsync([Model with { Config = BatchingSettings.Off }]);
         Payload payload = Payload.Json(Model);
         bench.Compare(
