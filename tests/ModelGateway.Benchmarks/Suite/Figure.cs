@@ -10,7 +10,7 @@ internal sealed record Figure(string Unit, Func<Sample, double> Of, bool IsDiffe
     public static Figure Rate { get; } = new("/s", sample => sample.PerSecond);
 
     /// <summary>The latency that one of a hundred requests exceeds, divided.</summary>
-    public static Figure Tail { get; } = new(" ms p99", sample => sample.P99Milliseconds);
+    public static Figure Tail { get; } = new(" ms", sample => sample.P99Milliseconds);
 
     /// <summary>Managed bytes allocated a request, subtracted.</summary>
     public static Figure Allocation { get; } = new(" B", sample => sample.AllocatedBytes, IsDifference: true);

@@ -12,7 +12,7 @@ internal static class HeavyCases
     public static (string Name, Func<Bench, Task> Prepare)[] All { get; } =
     [
         ("real-text", async bench => await AgainstLoopAsync(bench, await SpamAsync(), "spam sample, 24 mails a request")),
-        ("real-image", async bench => await AgainstLoopAsync(bench, await TextLineAsync(), "PP-OCRv4 recognizer, a line of text (48 x 320)")),
+        ("real-image", async bench => await AgainstLoopAsync(bench, await TextLineAsync(), "PP-OCRv4 recognizer (48 x 320)")),
         ("compute", ComputeBoundAsync),
     ];
 
@@ -33,7 +33,7 @@ internal static class HeavyCases
         Server off = await bench.GatewayAsync([model with { Config = BatchingSettings.Off }]);
         Payload payload = Payload.Binary(model);
         bench.Compare(
-            "transformer of four layers, which gains nothing by batches, binary, 16 connections, automatic batching against none",
+            "transformer of 5 ms, binary, 16 connections, automatic batching against none",
             bench.Load("automatic", automatic, payload, 16),
             bench.Load("none", off, payload, 16),
             Bar.AtLeast(0.97));

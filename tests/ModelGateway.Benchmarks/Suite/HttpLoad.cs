@@ -13,6 +13,12 @@ internal sealed class HttpLoad(string name, Server server, Payload payload, int 
         TimeSpan processor = ProcessTree.ProcessorTime(server.ProcessId);
         long allocated = await AllocatedAsync();
         Wrk.Slice slice = await Wrk.SendAsync(server.Address, payload, connections, seconds, pause);
+        if (slice.Requests == 0)
+        {
+            // On an overloaded machine a second may be too short for the first answer; it counts as what it is.
+            return new Sample(0, double.NaN, double.NaN, double.NaN, slice.Failures);
+        }
+
         return new Sample(
             slice.RequestsPerSecond,
             (ProcessTree.ProcessorTime(server.ProcessId) - processor).TotalMicroseconds / slice.Requests,

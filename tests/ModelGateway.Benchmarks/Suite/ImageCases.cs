@@ -29,7 +29,7 @@ internal static class ImageCases
         Payload payload = Payload.Binary(Model);
         Server gateway = await bench.GatewayAsync([Model]);
         bench.Compare(
-            $"1x3x224x224 floats, binary ({payload.Body.Length / 1e6:0.0} MB), {Connections} connections, against bare Kestrel with its own settings",
+            $"1x3x224x224 floats, binary ({payload.Body.Length / 1e6:0.0} MB), {Connections} connections, against bare Kestrel",
             bench.Load("gateway", gateway, payload, Connections),
             bench.Load("Kestrel", await bench.FloorAsync(gateway, payload), payload, Connections),
             Bar.AtLeast(1.5));

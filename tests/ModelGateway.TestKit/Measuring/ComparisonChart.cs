@@ -7,8 +7,8 @@ namespace ModelGateway.TestKit.Measuring;
 /// <summary>Comparisons as a picture: a line each, as long as the median is good in terms of its bar, with the range over it.</summary>
 public static class ComparisonChart
 {
-    private const int Width = 960;
-    private const int Left = 520;
+    private const int Width = 1100;
+    private const int Left = 640;
     private const int Right = 90;
     private const int RowHeight = 26;
     private const int Top = 44;
