@@ -123,7 +123,7 @@ internal static class FloorBenchmark
             RedirectStandardOutput = true,
         })!;
 
-    private static int FreePort()
+    internal static int FreePort()
     {
         using var probe = new TcpListener(IPAddress.Loopback, 0);
         probe.Start();

@@ -1,9 +1,15 @@
+using System.Globalization;
 using ModelGateway.Benchmarks;
+using ModelGateway.Benchmarks.Micro;
+using ModelGateway.Benchmarks.Suite;
 
 // Each command measures one bar of docs/benchmarks.md and prints what it saw; nothing here is part of CI.
 return args switch
 {
-    ["floor-server", string address, string answerFile] => await FloorServer.RunAsync(address, answerFile),
+    ["floor-server", string address, string answerFile, ..] => await FloorServer.RunAsync(address, answerFile, args[3..]),
+    ["plain-server", string address, string modelFile, string output, string threads] => await PlainServer.RunAsync(address, modelFile, output, int.Parse(threads, CultureInfo.InvariantCulture)),
+    ["ort-loop", string requestFile] => OrtLoop.Run(requestFile),
+    ["suite", ..] => await SuiteCommand.RunAsync(args[1..]),
     ["floor", ..] => await FloorBenchmark.RunAsync(args[1..]),
     ["swaps", ..] => await SwapBenchmark.RunAsync(args[1..]),
     ["soak", ..] => await SoakBenchmark.RunAsync(args[1..]),
@@ -13,6 +19,7 @@ return args switch
     ["publish", ..] => await PublishBenchmark.RunAsync(args[1..]),
     ["start", ..] => await StartBenchmark.RunAsync(),
     ["pipeline", ..] => await PipelineBenchmark.RunAsync(args[1..]),
+    ["micro", ..] => MicroBenchmarks.Run(args[1..]),
     ["cache-policy"] => CachePolicyBenchmark.Run(),
     _ => Usage(),
 };
@@ -21,6 +28,11 @@ static int Usage()
 {
     Console.WriteLine("""
         dotnet run -c Release --project tests/ModelGateway.Benchmarks -- COMMAND
+          suite [case] [rounds] [--seconds S] [--warmup S] [--write FOLDER]
+                               every bar of the fast path, round by round beside bare Kestrel, ONNX Runtime alone, a plain C# service and a Fastify
+                               server with onnxruntime-node: one table of ratios, and with --write suite.md and suite.svg in the folder.
+                               Needs wrk, nodejs and npm from Debian (npm fetches Fastify's packages into artifacts/tools at first);
+                               an unknown case lists the cases. A whole run of 7 rounds takes twenty minutes and wants a quiet machine.
           floor [rounds]       tiny models, JSON, 16 connections, against a bare Kestrel endpoint with the same bodies (needs wrk)
           swaps [count]        new versions of a model under constant load: failed requests, sessions left
           soak [requests]      varying shapes for a million requests: resident memory along the way (needs wrk)
@@ -30,6 +42,7 @@ static int Usage()
           publish [rounds]     from the upload of a new version to S3 until its first answer (needs what tests/run.sh installs)
           start                from process start to the first right answer; 100 models of 1 MB: time to ready, threads
           pipeline [case]      one request through Kestrel and the gateway without sockets: time and managed memory over a bare endpoint's
+          micro [name]         one part of a request's way at a time, by BenchmarkDotNet: key, pool
           cache-policy         the memory of predictions against plain LRU: hit ratios, time of a read with one and two threads
         """);
     return 1;

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
+using ModelGateway.Benchmarks.Suite;
 
 namespace ModelGateway.Benchmarks;
 
@@ -11,11 +12,40 @@ internal static partial class Wrk
     /// <param name="RequestsPerSecond">Answers of any status.</param>
     /// <param name="Requests">Their number.</param>
     /// <param name="Failures">Status other than 2xx or 3xx, and socket errors.</param>
-    public readonly record struct Slice(double RequestsPerSecond, long Requests, long Failures);
+    /// <param name="P99">Latency that 99 of 100 requests stay within.</param>
+    public readonly record struct Slice(double RequestsPerSecond, long Requests, long Failures, TimeSpan P99);
 
     /// <summary>Posts the bodies in turn for some seconds.</summary>
     public static Task<Slice> PostAsync(Uri url, IReadOnlyList<string> bodies, int connections, double seconds) =>
         RunScriptAsync(url, Script(bodies), connections, seconds);
+
+    /// <summary>Sends one request again and again.</summary>
+    /// <param name="server">To whom.</param>
+    /// <param name="payload">What.</param>
+    /// <param name="connections">Connections, each with one request at a time.</param>
+    /// <param name="seconds">How long.</param>
+    /// <param name="pause">Between an answer and the connection's next request; whole milliseconds.</param>
+    public static async Task<Slice> SendAsync(Uri server, Payload payload, int connections, double seconds, TimeSpan pause = default)
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllBytesAsync(file, payload.Body);
+            string headers = string.Concat(payload.Headers.Select(header => $"wrk.headers[\"{header.Key}\"] = \"{header.Value}\"\n"));
+
+            // Without a function of its own for requests wrk makes the request once and does not ask Lua again.
+            return await RunScriptAsync(new Uri(server, payload.Path), string.Create(CultureInfo.InvariantCulture, $"""
+                wrk.method = "{payload.Method}"
+                wrk.body = io.open("{file}", "rb"):read("*a")
+                {headers}
+                {(pause > TimeSpan.Zero ? $"function delay() return {pause.TotalMilliseconds:0} end" : "")}
+                """), connections, seconds);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
 
     private static async Task<Slice> RunScriptAsync(Uri url, string text, int connections, double seconds)
     {
@@ -24,7 +54,7 @@ internal static partial class Wrk
         {
             await File.WriteAllTextAsync(script, text);
             string duration = Math.Max(1, Math.Ceiling(seconds)).ToString(CultureInfo.InvariantCulture) + "s";
-            string output = await RunAsync("-t1", $"-c{connections}", $"-d{duration}", "--timeout", "30s", "-s", script, url.AbsoluteUri);
+            string output = await RunAsync("-t1", $"-c{connections}", $"-d{duration}", "--timeout", "30s", "--latency", "-s", script, url.AbsoluteUri);
             return Parse(output);
         }
         finally
@@ -71,8 +101,7 @@ internal static partial class Wrk
 
     private static async Task<string> RunAsync(params string[] arguments)
     {
-        using Process wrk = Process.Start(new ProcessStartInfo("wrk", arguments) { RedirectStandardOutput = true })
-            ?? throw new InvalidOperationException("wrk does not start; install the package wrk.");
+        using Process wrk = ChildServer.Start(new ProcessStartInfo("wrk", arguments) { RedirectStandardOutput = true });
         string output = await wrk.StandardOutput.ReadToEndAsync();
         await wrk.WaitForExitAsync();
         return output;
@@ -86,8 +115,19 @@ internal static partial class Wrk
         failures += SocketErrors().Match(output) is { Success: true } errors
             ? Enumerable.Range(1, 4).Sum(group => long.Parse(errors.Groups[group].Value, CultureInfo.InvariantCulture))
             : 0;
-        return new Slice(rate, requests, failures);
+        Match latency = Latency().Match(output);
+        TimeSpan p99 = double.Parse(latency.Groups[1].Value, CultureInfo.InvariantCulture) * latency.Groups[2].Value switch
+        {
+            "us" => TimeSpan.FromMicroseconds(1),
+            "ms" => TimeSpan.FromMilliseconds(1),
+            "s" => TimeSpan.FromSeconds(1),
+            _ => TimeSpan.FromMinutes(1),
+        };
+        return new Slice(rate, requests, failures, p99);
     }
+
+    [GeneratedRegex(@"99%\s+([\d.]+)(us|ms|s|m)")]
+    private static partial Regex Latency();
 
     [GeneratedRegex(@"Requests/sec:\s+([\d.]+)")]
     private static partial Regex Rate();
