@@ -66,7 +66,7 @@ public sealed class LoggingTests
     [InlineData("0", new[] { "bad" })]
     public async Task Logs_Sampled_AreErrorsAndTheShareOfTheRest(string rate, string[] expected)
     {
-        await using HttpGateway gateway = await HttpGateway.StartAsync(Fill, ("Logging__Requests", "Sampled"), ("Logging__SampleRate", rate));
+        await using HttpGateway gateway = await HttpGateway.StartAsync(Fill, ("Logging__Level", "Information"), ("Logging__Requests", "Sampled"), ("Logging__SampleRate", rate));
         for (int i = 0; i < 4; i++)
         {
             // The same four times: the last one comes from memory.
