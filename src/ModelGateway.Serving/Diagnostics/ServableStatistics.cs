@@ -54,11 +54,13 @@ public sealed class ServableStatistics
     /// <summary>Counts a look that found nothing, besides the request.</summary>
     public void CountMiss(TimeSpan lookup) => _totals[7].Add(lookup);
 
-    /// <summary>Counts an answered request.</summary>
+    /// <summary>Counts a run of the graph; several requests may share it.</summary>
+    public void CountExecution() => Interlocked.Increment(ref _executions);
+
+    /// <summary>Counts an answered request that the model ran for; the run itself is counted apart.</summary>
     public void CountSuccess(long rows, TimeSpan total, TimeSpan read, TimeSpan wait, TimeSpan run, TimeSpan write, DateTimeOffset now)
     {
         Interlocked.Add(ref _inferences, rows);
-        Interlocked.Increment(ref _executions);
         Volatile.Write(ref _lastInference, now.ToUnixTimeMilliseconds());
         _totals[0].Add(total);
         _totals[2].Add(wait);

@@ -10,15 +10,20 @@ internal sealed class RunDeadlines
 {
     private readonly ConcurrentBag<CancellationTokenSource> _idle = [];
 
-    /// <summary>A token that is cancelled after <paramref name="left"/> or with the caller.</summary>
-    public RunDeadline Rent(TimeSpan left, CancellationToken caller)
+    /// <summary>A token that is cancelled after <paramref name="left"/> (null: never) or with the caller.</summary>
+    public RunDeadline Rent(TimeSpan? left, CancellationToken caller)
     {
+        if (left is null)
+        {
+            return new RunDeadline(caller);
+        }
+
         if (!_idle.TryTake(out CancellationTokenSource? source))
         {
             source = new CancellationTokenSource();
         }
 
-        source.CancelAfter(left);
+        source.CancelAfter(left.Value);
         CancellationTokenRegistration registration = caller.UnsafeRegister(static state => ((CancellationTokenSource)state!).Cancel(), source);
         return new RunDeadline(this, source, registration);
     }
@@ -38,14 +43,27 @@ internal sealed class RunDeadlines
 }
 
 /// <summary>One run's cancellation; dispose it when the run is over.</summary>
-internal readonly struct RunDeadline(RunDeadlines owner, CancellationTokenSource source, CancellationTokenRegistration registration) : IDisposable
+internal readonly struct RunDeadline : IDisposable
 {
-    public CancellationToken Token => source.Token;
+    private readonly RunDeadlines? _owner;
+    private readonly CancellationTokenSource? _source;
+    private readonly CancellationTokenRegistration _registration;
+
+    public RunDeadline(RunDeadlines owner, CancellationTokenSource source, CancellationTokenRegistration registration)
+    {
+        (_owner, _source, _registration) = (owner, source, registration);
+        Token = source.Token;
+    }
+
+    /// <summary>None but the caller's own.</summary>
+    public RunDeadline(CancellationToken caller) => Token = caller;
+
+    public CancellationToken Token { get; }
 
     public void Dispose()
     {
         // Waits for a callback under way, so that the caller cannot cancel the next run.
-        registration.Dispose();
-        owner.Return(source);
+        _registration.Dispose();
+        _owner?.Return(_source!);
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using ModelGateway.Serving.Caching;
 using ModelGateway.Serving.Diagnostics;
@@ -13,7 +14,7 @@ namespace ModelGateway.Serving.Lifecycle;
 /// <summary>Brings one version from the repository to Ready: fetch, check, load, warm up. Runs on a loader thread.</summary>
 internal sealed partial class ServableLoader(
     ArtifactCache artifacts, IModelRuntime runtime, ServingMetrics metrics, ServingOptions options, TimeProvider time, ILogger<ServableManager> logger,
-    PredictionCache? cache)
+    PredictionCache? cache, RunWorkers workers)
 {
     /// <summary>Loads a version; the caller owns the one reference that the servable starts with.</summary>
     /// <param name="id">Model and version.</param>
@@ -46,10 +47,13 @@ internal sealed partial class ServableLoader(
             CheckAgainst(instance.Signature, config);
             ModelSignature signature = columns is null ? instance.Signature : ColumnFile.AddTo(instance.Signature, columns);
             enter(ServableState.Warming, null);
+            long warming = Stopwatch.GetTimestamp();
             IReadOnlyList<NamedTensor> example = Warmup.Run(
                 instance, config, options.WarmupTimeout, reason => Log.WarmupSkipped(logger, id.Model, id.Version, reason), cancellationToken);
+            var cost = new RunCost();
+            CostProbe.Measure(instance, example, Stopwatch.GetElapsedTime(warming), cost, cancellationToken);
             bool answersRowsAlone = CanBeCached(id, instance) && AnswersRowsAlone(id, instance, config, example, cancellationToken);
-            Servable servable = Create(id, config, artifact, instance, unloaded, started, labels, example);
+            Servable servable = Create(id, config, artifact, instance, unloaded, started, labels, example, cost);
             servable.Signature = signature;
             servable.AnswersRowsAlone = answersRowsAlone;
             servable.Cache = cache?.Open(id, artifact.Digest, config, signature, instance.Metadata.NondeterministicNode, servable.AnswersRowsAlone);
@@ -64,13 +68,16 @@ internal sealed partial class ServableLoader(
     }
 
     private Servable Create(
-        ServableId id, ModelConfig config, ModelArtifact artifact, IModelInstance instance, Action<Servable> unloaded, long started, string[] labels, IReadOnlyList<NamedTensor> example)
+        ServableId id, ModelConfig config, ModelArtifact artifact, IModelInstance instance, Action<Servable> unloaded, long started, string[] labels, IReadOnlyList<NamedTensor> example, RunCost cost)
     {
         ServableMetrics series = metrics.ForServable(id.Model, id.Version);
         int concurrency = config.Instances ?? Environment.ProcessorCount;
-        var pool = new InstancePool(instance, concurrency, config.Limits.QueueLength ?? options.QueueLength, series);
+        var pool = new InstancePool(instance, concurrency, series);
+        var statistics = new ServableStatistics();
         var servable = new Servable(id, config, artifact, instance, pool, series, unloaded)
         {
+            Scheduler = new RunScheduler(pool, workers, config.Weight, config.Limits.QueueLength ?? options.QueueLength, cost, series, statistics),
+            Statistics = statistics,
             ClassLabels = MergeLabels(instance.Signature, config, labels),
             Example = example,
             LoadTime = time.GetElapsedTime(started),

@@ -10,7 +10,7 @@ public sealed class LoadFingerprintTests
 
     private static readonly string[] Loading =
     [
-        "instances: 2", "threads: 2", "graph_optimization: basic", "execution_provider: cpu", "memory_arena: true", "warmup: off",
+        "instances: 2", "weight: 2", "threads: 2", "graph_optimization: basic", "execution_provider: cpu", "memory_arena: true", "warmup: off",
         "class_labels: {y: [a]}", "limits: {timeout: 1s}",
         "cache: {ttl: 1m}", "rows_independent: true",
     ];

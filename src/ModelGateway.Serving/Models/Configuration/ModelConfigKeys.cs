@@ -90,6 +90,14 @@ internal static class ModelConfigKeys
             WhenUnset = "as many as the process may use cores",
         },
         new ValueKey<ModelConfig, long>(
+            "weight",
+            new IntegerType(1, 100),
+            config => config.Weight,
+            (config, weight) => config with { Weight = (int)weight })
+        {
+            Description = "Share of the workers beside other models: with 3 a model gets three times the time of one with 1 while both have requests waiting. Short runs need no worker.",
+        },
+        new ValueKey<ModelConfig, long>(
             "threads",
             new IntegerType(1, 256),
             config => config.Threads,
