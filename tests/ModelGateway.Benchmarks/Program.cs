@@ -12,6 +12,8 @@ return args switch
     ["fetch-child", string kind, string endpoint] => await FetchBenchmark.RunChildAsync(kind, endpoint),
     ["publish", ..] => await PublishBenchmark.RunAsync(args[1..]),
     ["start", ..] => await StartBenchmark.RunAsync(),
+    ["batching", ..] => await BatchingBenchmark.RunAsync(args[1..]),
+    ["starve", ..] => await StarveBenchmark.RunAsync(args[1..]),
     ["cache-policy"] => CachePolicyBenchmark.Run(),
     _ => Usage(),
 };
@@ -28,6 +30,8 @@ static int Usage()
           fetch [rounds [MiB]] a large model from S3 against the SDK's own ranges: speed, memory (needs what tests/run.sh installs)
           publish [rounds]     from the upload of a new version to S3 until its first answer (needs what tests/run.sh installs)
           start                from process start to the first right answer; 100 models of 1 MB: time to ready, threads
+          batching [rounds]    automatic batching against none: models that gain much, little, nothing; 64, 16, 1 connections (needs wrk)
+          starve [rounds]      p99 of /health/live and a tiny model beside a model at full use whose run takes 500, 35, 5 ms (needs wrk)
           cache-policy         the memory of predictions against plain LRU: hit ratios, time of a read with one and two threads
         """);
     return 1;

@@ -11,7 +11,8 @@ internal static partial class Wrk
     /// <param name="RequestsPerSecond">Answers of any status.</param>
     /// <param name="Requests">Their number.</param>
     /// <param name="Failures">Status other than 2xx or 3xx, and socket errors.</param>
-    public readonly record struct Slice(double RequestsPerSecond, long Requests, long Failures);
+    /// <param name="P99">Latency that 99 of 100 requests stay within.</param>
+    public readonly record struct Slice(double RequestsPerSecond, long Requests, long Failures, TimeSpan P99);
 
     /// <summary>Posts the bodies in turn for some seconds.</summary>
     public static Task<Slice> PostAsync(Uri url, IReadOnlyList<string> bodies, int connections, double seconds) =>
@@ -24,7 +25,7 @@ internal static partial class Wrk
         {
             await File.WriteAllTextAsync(script, text);
             string duration = Math.Max(1, Math.Ceiling(seconds)).ToString(CultureInfo.InvariantCulture) + "s";
-            string output = await RunAsync("-t1", $"-c{connections}", $"-d{duration}", "--timeout", "30s", "-s", script, url.AbsoluteUri);
+            string output = await RunAsync("-t1", $"-c{connections}", $"-d{duration}", "--timeout", "30s", "--latency", "-s", script, url.AbsoluteUri);
             return Parse(output);
         }
         finally
@@ -86,8 +87,19 @@ internal static partial class Wrk
         failures += SocketErrors().Match(output) is { Success: true } errors
             ? Enumerable.Range(1, 4).Sum(group => long.Parse(errors.Groups[group].Value, CultureInfo.InvariantCulture))
             : 0;
-        return new Slice(rate, requests, failures);
+        Match latency = Latency().Match(output);
+        TimeSpan p99 = double.Parse(latency.Groups[1].Value, CultureInfo.InvariantCulture) * latency.Groups[2].Value switch
+        {
+            "us" => TimeSpan.FromMicroseconds(1),
+            "ms" => TimeSpan.FromMilliseconds(1),
+            "s" => TimeSpan.FromSeconds(1),
+            _ => TimeSpan.FromMinutes(1),
+        };
+        return new Slice(rate, requests, failures, p99);
     }
+
+    [GeneratedRegex(@"99%\s+([\d.]+)(us|ms|s|m)")]
+    private static partial Regex Latency();
 
     [GeneratedRegex(@"Requests/sec:\s+([\d.]+)")]
     private static partial Regex Rate();

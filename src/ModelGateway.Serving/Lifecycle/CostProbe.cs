@@ -9,6 +9,7 @@ namespace ModelGateway.Serving.Lifecycle;
 internal static class CostProbe
 {
     private const int Runs = 3;
+    private const int BatchRows = 8;
     private static readonly TimeSpan Cheap = TimeSpan.FromMilliseconds(50);
 
     /// <summary>Runs the example a few times, unless warming up was slow already: then that is what is known.</summary>
@@ -32,12 +33,40 @@ internal static class CostProbe
             return;
         }
 
+        Run(instance, example, rows, cost, cancellationToken);
+    }
+
+    /// <summary>Runs a batch of rows that the model takes, where that takes little time.</summary>
+    public static void MeasureBatch(IModelInstance instance, IReadOnlyList<RowSet> rows, RunCost cost, CancellationToken cancellationToken)
+    {
+        if (cost.Predict(BatchRows) is not { } predicted || predicted > Cheap)
+        {
+            return;
+        }
+
+        int[] taken = [.. Enumerable.Range(0, BatchRows).Select(row => row % rows[0].Rows.Count)];
+        NamedTensor[] inputs = [.. rows.Select(input => new NamedTensor(input.Name, input.Take(taken)))];
+        try
+        {
+            Run(instance, inputs, BatchRows, cost, cancellationToken);
+        }
+        finally
+        {
+            foreach (NamedTensor input in inputs)
+            {
+                input.Tensor.Dispose();
+            }
+        }
+    }
+
+    private static void Run(IModelInstance instance, IReadOnlyList<NamedTensor> inputs, long rows, RunCost cost, CancellationToken cancellationToken)
+    {
         try
         {
             for (int i = 0; i < Runs; i++)
             {
                 long started = Stopwatch.GetTimestamp();
-                foreach (OutputValue output in instance.Run(example, null, cancellationToken))
+                foreach (OutputValue output in instance.Run(inputs, null, cancellationToken))
                 {
                     output.Dispose();
                 }

@@ -64,7 +64,7 @@ public sealed class Servable
     /// The model is marked <c>rows_independent</c>, and trying it at load bore it out: each row of a batch is answered by that row alone, in
     /// every output. It holds for requests that leave the optional inputs out.
     /// </summary>
-    public bool AnswersRowsAlone { get; internal set; }
+    public bool AnswersRowsAlone { get; init; }
 
     /// <summary>From the start of fetching until Ready.</summary>
     public TimeSpan LoadTime { get; internal set; }

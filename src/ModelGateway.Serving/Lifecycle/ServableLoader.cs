@@ -53,9 +53,9 @@ internal sealed partial class ServableLoader(
             var cost = new RunCost();
             CostProbe.Measure(instance, example, Stopwatch.GetElapsedTime(warming), cost, cancellationToken);
             bool answersRowsAlone = CanBeCached(id, instance) && AnswersRowsAlone(id, instance, config, example, cancellationToken);
-            Servable servable = Create(id, config, artifact, instance, unloaded, started, labels, example, cost);
+            BatchRules? batching = new BatchProbe(options.WarmupTimeout, logger).Run(id, instance, config, example, cost, cancellationToken);
+            Servable servable = Create(id, config, artifact, instance, unloaded, started, answersRowsAlone, batching, labels, example, cost);
             servable.Signature = signature;
-            servable.AnswersRowsAlone = answersRowsAlone;
             servable.Cache = cache?.Open(id, artifact.Digest, config, signature, instance.Metadata.NondeterministicNode, servable.AnswersRowsAlone);
             return servable;
         }
@@ -68,7 +68,8 @@ internal sealed partial class ServableLoader(
     }
 
     private Servable Create(
-        ServableId id, ModelConfig config, ModelArtifact artifact, IModelInstance instance, Action<Servable> unloaded, long started, string[] labels, IReadOnlyList<NamedTensor> example, RunCost cost)
+        ServableId id, ModelConfig config, ModelArtifact artifact, IModelInstance instance, Action<Servable> unloaded, long started, bool answersRowsAlone, BatchRules? batching,
+        string[] labels, IReadOnlyList<NamedTensor> example, RunCost cost)
     {
         ServableMetrics series = metrics.ForServable(id.Model, id.Version);
         int concurrency = config.Instances ?? Environment.ProcessorCount;
@@ -76,7 +77,9 @@ internal sealed partial class ServableLoader(
         var statistics = new ServableStatistics();
         var servable = new Servable(id, config, artifact, instance, pool, series, unloaded)
         {
-            Scheduler = new RunScheduler(pool, workers, config.Weight, config.Limits.QueueLength ?? options.QueueLength, cost, series, statistics),
+            Scheduler = new RunScheduler(
+                pool, workers, new RunSettings(config.Weight, config.Limits.QueueLength ?? options.QueueLength, batching), cost, (series, statistics), time),
+            AnswersRowsAlone = answersRowsAlone,
             Statistics = statistics,
             ClassLabels = MergeLabels(instance.Signature, config, labels),
             Example = example,
@@ -100,7 +103,7 @@ internal sealed partial class ServableLoader(
     // The operator's word is not enough: a cache that mixed up rows would answer wrongly, and nobody would see it.
     private bool AnswersRowsAlone(ServableId id, IModelInstance instance, ModelConfig config, IReadOnlyList<NamedTensor> example, CancellationToken cancellationToken)
     {
-        string? obstacle = config.RowsIndependent ? RowProbe.Run(instance, example, options.WarmupTimeout, cancellationToken) : null;
+        string? obstacle = config.RowsIndependent ? RowProbe.Run(instance, example, options.WarmupTimeout, cancellationToken).Reason : null;
         if (obstacle is not null)
         {
             Log.RowsNotIndependent(logger, id.Model, id.Version, obstacle);

@@ -57,6 +57,9 @@ public sealed record ModelConfig
     /// <summary>Bounds on what callers may ask of this model.</summary>
     public ModelLimits Limits { get; init; } = new();
 
+    /// <summary>How requests that wait are run together.</summary>
+    public ModelBatchingConfig Batching { get; init; } = new();
+
     /// <summary>How predictions are kept.</summary>
     public ModelCacheConfig Cache { get; init; } = new();
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Threading.Tasks.Sources;
 using ModelGateway.Serving.Tensors;
 
@@ -9,20 +8,24 @@ namespace ModelGateway.Serving.Scheduling;
 /// must stay until then.
 /// </summary>
 /// <remarks>
-/// The links and <c>IsWaiting</c> are guarded by the queue's lock: whoever takes it out of the queue has it to himself and ends it. Those who wait
+/// The links, <c>IsWaiting</c> and <c>Batch</c> are guarded by the queue's lock: whoever takes it out of the queue has it to himself and ends it. Those who wait
 /// for it go on on a thread of the pool, never on the one that ends it.
 /// </remarks>
 internal sealed class PendingRun : IValueTaskSource<RunOutcome>
 {
+    private readonly TimeProvider _time;
     private ManualResetValueTaskSourceCore<RunOutcome> _source = new() { RunContinuationsAsynchronously = true };
 
-    public PendingRun(RunScheduler scheduler, IReadOnlyList<NamedTensor> inputs, IReadOnlyList<string>? outputs, CancellationToken stop)
+    public PendingRun(RunScheduler scheduler, IReadOnlyList<NamedTensor> inputs, IReadOnlyList<string>? outputs, bool canBeJoined, TimeProvider time, CancellationToken stop)
     {
         Scheduler = scheduler;
         Inputs = inputs;
         Outputs = outputs;
         Stop = stop;
         Rows = RunRows.Of(inputs);
+        CanBeJoined = canBeJoined;
+        Queued = time.GetTimestamp();
+        _time = time;
     }
 
     public RunScheduler Scheduler { get; }
@@ -37,7 +40,14 @@ internal sealed class PendingRun : IValueTaskSource<RunOutcome>
     /// <summary>Rows, at least 1.</summary>
     public long Rows { get; }
 
-    public long Queued { get; } = Stopwatch.GetTimestamp();
+    /// <summary>Its rows may be run with those of others.</summary>
+    public bool CanBeJoined { get; }
+
+    /// <summary>When, as a timestamp of the clock.</summary>
+    public long Queued { get; }
+
+    /// <summary>What took it out of the queue; null while it waits.</summary>
+    public RunBatch? Batch { get; set; }
 
     public PendingRun? Next { get; set; }
 
@@ -50,6 +60,8 @@ internal sealed class PendingRun : IValueTaskSource<RunOutcome>
 
     /// <summary>What it ends with; set before <see cref="End"/>.</summary>
     public RunOutcome Result { get; set; }
+
+    public TimeSpan WaitedUntilNow() => _time.GetElapsedTime(Queued);
 
     public void End() => _source.SetResult(Result);
 

@@ -18,6 +18,12 @@ public sealed class RunCost
     private const double Up = 1.0 / 32;
     private const int Sizes = 21;
 
+    // A batch must make a row this much cheaper: less is within what measuring errs by.
+    private const double WorthGain = 1.1;
+
+    // And save a request at least this: about what being queued, copied and woken costs it (5 us, benchmark batching). A run of 3 us is not worth joining.
+    private static readonly double WorthTicks = Stopwatch.Frequency * 5e-6;
+
     // 0 where nothing is known.
     private readonly double[] _ticksARow = new double[Sizes];
 
@@ -60,6 +66,47 @@ public sealed class RunCost
         }
 
         return 0;
+    }
+
+    /// <summary>
+    /// The most rows that are worth one run: <paramref name="rows"/>, where requests of so many gain nothing from being put together.
+    /// A size that nobody has tried counts as worth it once the one before it does.
+    /// </summary>
+    /// <param name="rows">Of one request.</param>
+    /// <param name="most">Rows that are allowed.</param>
+    internal long WorthRows(long rows, long most)
+    {
+        int single = SizeOf(rows);
+        double alone = _ticksARow[single];
+        if (alone <= 0)
+        {
+            return most;
+        }
+
+        double best = alone;
+        int largest = single;
+        for (int size = single + 1; size < Sizes && size <= SizeOf(most); size++)
+        {
+            if (_ticksARow[size] > 0)
+            {
+                best = Math.Min(best, _ticksARow[size]);
+                largest = size;
+            }
+        }
+
+        // Where nothing larger was ever run, nothing is known against it.
+        if (largest > single && (best * WorthGain > alone || (alone - best) * rows < WorthTicks))
+        {
+            return rows;
+        }
+
+        int worth = largest;
+        while (worth > single && _ticksARow[worth] > best * WorthGain)
+        {
+            worth--;
+        }
+
+        return Math.Min(most, worth == largest ? 2L << worth : 1L << worth);
     }
 
     private static int SizeOf(long rows) => rows <= 1 ? 0 : Math.Min(Sizes - 1, BitOperations.Log2((ulong)rows - 1) + 1);

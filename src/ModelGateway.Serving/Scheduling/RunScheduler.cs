@@ -9,15 +9,18 @@ namespace ModelGateway.Serving.Scheduling;
 
 /// <summary>
 /// How the requests of one version come to run: at once on their own thread where the run is known to be short and an instance is free; else in
-/// order of arrival, short runs on the thread pool, long ones on the workers that all models share.
+/// order of arrival, short runs on the thread pool, long ones on the workers that all models share. Those that wait are run together where
+/// the rules allow it and it pays.
 /// </summary>
 /// <remarks>
 /// <code>
 /// TryEnter  ->  run on the caller's thread
 /// RunAsync  ->  queue  ->  ticket (holds an instance)  ->  thread pool or RunWorkers  ->  cut, run, give back, answer
 /// </code>
-/// <c>_gate</c> guards the list, the counts and the tickets; nothing runs and nobody is answered under it. A ticket is made when a request comes or an instance
-/// comes back, and what it runs is decided when its turn comes, not before: who has left by then is not run.
+/// <c>_gate</c> guards the queue, the counts and the tickets; nothing runs and nobody is answered under it. A ticket is made when a request comes or an instance
+/// comes back, and what it runs is decided when its turn comes, not before: who has left by then is not run, and who has come is. On a busy machine
+/// a ticket's turn comes after the requests that were there before it, so batches grow with the load and nobody waits for them.
+/// The oldest request goes with every cut, so none is overtaken for ever.
 /// </remarks>
 public sealed class RunScheduler
 {
@@ -27,6 +30,10 @@ public sealed class RunScheduler
     /// </summary>
     internal static readonly TimeSpan ShortRun = TimeSpan.FromMilliseconds(1);
 
+    // One cut in so many is not what is thought best, so that a change of the model's habits is noticed: a batch where batches do not pay, a single run where they do.
+    private const int TriedEvery = 64;
+    private const int TriedRequests = 4;
+
     private static readonly long ShortTicks = (long)(ShortRun.TotalSeconds * Stopwatch.Frequency);
 
     private readonly Lock _gate = new();
@@ -35,28 +42,33 @@ public sealed class RunScheduler
     private readonly WorkerLane _lane;
     private readonly ServableMetrics _metrics;
     private readonly ServableStatistics _statistics;
+    private readonly TimeProvider _time;
+    private readonly Action<RunFigures> _count;
+    private readonly RunLine _line = new();
     private readonly int _length;
-    private PendingRun? _first;
-    private PendingRun? _last;
+    private volatile BatchRules? _rules;
+    private ITimer? _delay;
     private int _waiting;
     private int _tickets;
+    private int _turn;
 
     /// <summary>The scheduler of a pool.</summary>
     /// <param name="pool">The instances.</param>
     /// <param name="workers">Where long runs go.</param>
-    /// <param name="weight">Of the model among the others there.</param>
-    /// <param name="length">Requests that may wait, at least 0.</param>
+    /// <param name="settings">Of the model.</param>
     /// <param name="cost">What is known of the cost of runs already.</param>
-    /// <param name="metrics">Where the queue is shown.</param>
-    /// <param name="statistics">Where runs are counted.</param>
-    public RunScheduler(InstancePool pool, RunWorkers workers, int weight, int length, RunCost cost, ServableMetrics metrics, ServableStatistics statistics)
+    /// <param name="counters">Where queue and runs are shown.</param>
+    /// <param name="time">The clock of those that wait.</param>
+    public RunScheduler(InstancePool pool, RunWorkers workers, RunSettings settings, RunCost cost, (ServableMetrics Metrics, ServableStatistics Statistics) counters, TimeProvider time)
     {
         _pool = pool;
         _workers = workers;
-        _lane = new WorkerLane(weight);
-        _length = length;
-        _metrics = metrics;
-        _statistics = statistics;
+        _lane = new WorkerLane(settings.Weight);
+        _length = settings.QueueLength;
+        _rules = settings.Batching;
+        (_metrics, _statistics) = counters;
+        _time = time;
+        _count = Count;
         Cost = cost;
         pool.Returned = OnReturned;
     }
@@ -67,11 +79,21 @@ public sealed class RunScheduler
     /// <summary>Requests that wait.</summary>
     public int Waiting => Volatile.Read(ref _waiting);
 
+    /// <summary>Requests may be run together.</summary>
+    public bool Batches => _rules is not null;
+
     /// <summary>A lease for a run on this very thread; false where it must queue.</summary>
     public bool TryEnter(IReadOnlyList<NamedTensor> inputs, [NotNullWhen(true)] out InstanceLease? lease)
     {
         lease = null;
-        return Waiting == 0 && Cost.IsWithin(RunRows.Of(inputs), ShortTicks) && _pool.TryRent(out lease);
+        long rows = RunRows.Of(inputs);
+        if (Waiting > 0 || !Cost.IsWithin(rows, ShortTicks))
+        {
+            return false;
+        }
+
+        // Where batches pay, who is not alone goes by way of the queue: others may be about to come.
+        return (_pool.Lent == 0 || WorthRows(rows) <= rows) && _pool.TryRent(out lease);
     }
 
     /// <summary>Runs on the lease that <see cref="TryEnter"/> gave; throws what <see cref="IModelInstance.Run"/> throws.</summary>
@@ -79,7 +101,7 @@ public sealed class RunScheduler
     {
         long started = Stopwatch.GetTimestamp();
         IReadOnlyList<OutputValue> values = lease.Instance.Run(inputs, outputs, stop);
-        Count(RunRows.Of(inputs), Stopwatch.GetTimestamp() - started);
+        Count(new RunFigures(RunRows.Of(inputs), 1, 0, Stopwatch.GetTimestamp() - started, 0));
         return values;
     }
 
@@ -89,7 +111,7 @@ public sealed class RunScheduler
     /// <param name="stop">Takes it out of the queue, or stops its run.</param>
     public async ValueTask<RunOutcome> RunAsync(IReadOnlyList<NamedTensor> inputs, IReadOnlyList<string>? outputs, CancellationToken stop)
     {
-        var run = new PendingRun(this, inputs, outputs, stop);
+        var run = new PendingRun(this, inputs, outputs, _rules is { } rules && RunRows.CanBeJoined(inputs, rules.Signature), _time, stop);
         if (!TryAdd(run))
         {
             return new RunOutcome { Refusal = Full() };
@@ -110,11 +132,7 @@ public sealed class RunScheduler
                 return false;
             }
 
-            run.Previous = _last;
-            run.IsWaiting = true;
-            _first ??= run;
-            _last?.Next = run;
-            _last = run;
+            _line.Add(run);
             Interlocked.Increment(ref _waiting);
             _metrics.QueueDepth.Inc();
             MakeTickets();
@@ -124,42 +142,29 @@ public sealed class RunScheduler
 
     private void Leave(PendingRun run)
     {
+        RunBatch? batch;
         lock (_gate)
         {
-            if (!run.IsWaiting)
+            batch = run.Batch;
+            if (batch is null && run.IsWaiting)
             {
-                // The run has it; the same token stops that.
-                return;
+                Remove(run);
             }
-
-            Remove(run);
         }
 
-        run.Result = new RunOutcome(Stopwatch.GetElapsedTime(run.Queued), default) { Fault = new OperationCanceledException(run.Stop) };
+        if (batch is not null)
+        {
+            batch.Leave();
+            return;
+        }
+
+        run.Result = new RunOutcome(run.WaitedUntilNow(), default) { Fault = new OperationCanceledException(run.Stop) };
         run.End();
     }
 
     private void Remove(PendingRun run)
     {
-        if (run.Previous is null)
-        {
-            _first = run.Next;
-        }
-        else
-        {
-            run.Previous.Next = run.Next;
-        }
-
-        if (run.Next is null)
-        {
-            _last = run.Previous;
-        }
-        else
-        {
-            run.Next.Previous = run.Previous;
-        }
-
-        (run.Next, run.Previous, run.IsWaiting) = (null, null, false);
+        _line.Remove(run);
         Interlocked.Decrement(ref _waiting);
         _metrics.QueueDepth.Dec();
     }
@@ -178,11 +183,20 @@ public sealed class RunScheduler
 
     private void MakeTickets()
     {
-        while (_first is not null && _tickets < _waiting && _pool.TryRent(out InstanceLease? lease))
+        while (_line.First is { } first && !ShouldWait(first))
         {
+            // The runs of short batches are few and full; long ones go to all workers there are.
+            bool isShort = Cost.IsWithin(first.Rows, ShortTicks);
+            long worth = isShort && first.CanBeJoined ? WorthRows(first.Rows) : 0;
+            long needed = worth > first.Rows ? (_line.Rows + worth - 1) / worth : _waiting;
+            if (_tickets >= needed || !_pool.TryRent(out InstanceLease? lease))
+            {
+                return;
+            }
+
             _tickets++;
             var ticket = new Ticket(this, lease);
-            if (Cost.IsWithin(_first.Rows, ShortTicks))
+            if (isShort)
             {
                 ThreadPool.UnsafeQueueUserWorkItem(ticket, preferLocal: false);
             }
@@ -193,56 +207,109 @@ public sealed class RunScheduler
         }
     }
 
-    private PendingRun? Cut()
+    // Only where the model asks for a delay.
+    private bool ShouldWait(PendingRun first)
+    {
+        if (_rules is not { } rules || rules.MaxDelay <= TimeSpan.Zero || !first.CanBeJoined || _line.Rows >= rules.Target(long.MaxValue, long.MaxValue))
+        {
+            return false;
+        }
+
+        TimeSpan left = rules.MaxDelay - first.WaitedUntilNow();
+        if (left <= TimeSpan.Zero)
+        {
+            return false;
+        }
+
+        _delay ??= _time.CreateTimer(static state => ((RunScheduler)state!).OnReturned(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _delay.Change(left, Timeout.InfiniteTimeSpan);
+        return true;
+    }
+
+    private long WorthRows(long rows) => _rules is not { } rules ? rows : rules.IsAutomatic ? Cost.WorthRows(rows, rules.MaxRows) : rules.MaxRows;
+
+    private RunBatch? Cut()
     {
         lock (_gate)
         {
-            _tickets--;
-            PendingRun? run = _first;
-            if (run is not null)
+            int tickets = _tickets--;
+            PendingRun? run = _line.First;
+            if (run is null)
             {
-                Remove(run);
+                return null;
             }
 
-            return run;
+            List<PendingRun> members = [run];
+            if (_rules is { } rules && run.CanBeJoined && _waiting > 1)
+            {
+                RunLine.AddFitting(members, MostRows(run, rules), MostRequests(run, tickets));
+            }
+
+            var batch = new RunBatch(members);
+            foreach (PendingRun member in members)
+            {
+                Remove(member);
+                member.Batch = batch;
+            }
+
+            return batch;
         }
     }
+
+    private long MostRows(PendingRun first, BatchRules rules)
+    {
+        long worth = WorthRows(first.Rows);
+        if (rules.IsAutomatic && ++_turn % TriedEvery == 0)
+        {
+            return worth > first.Rows ? first.Rows : Math.Min(rules.MaxRows, first.Rows * TriedRequests);
+        }
+
+        long most = rules.Target(_line.Rows, worth);
+        if (Cost.IsWithin(first.Rows, ShortTicks))
+        {
+            // What was put on the thread pool because it is short stays short.
+            while (most > first.Rows && !Cost.IsWithin(most, ShortTicks))
+            {
+                most /= 2;
+            }
+        }
+
+        return most;
+    }
+
+    // Long runs are shared out evenly among those that are about to run.
+    private int MostRequests(PendingRun first, int tickets) => Cost.IsWithin(first.Rows, ShortTicks) ? int.MaxValue : (_waiting + tickets - 1) / tickets;
 
     private void Execute(InstanceLease lease)
     {
-        PendingRun? run = Cut();
-        if (run is not null)
+        using RunBatch? batch = Cut();
+        batch?.Run(lease.Instance, _count);
+
+        if (batch?.Obstacle is { } obstacle && _rules is { } rules)
         {
-            Run(lease.Instance, run);
+            _rules = null;
+            rules.Stopped?.Invoke(obstacle);
         }
 
-        // Before the answer, so that who has it finds the instance free.
+        // Before the answers, so that who has one finds the instance free.
         lease.Dispose();
-        run?.End();
-    }
-
-    [SuppressMessage("Design", "CA1031", Justification = "Whatever a run throws is thrown to its caller, who logs and answers it; the thread belongs to all.")]
-    private void Run(IModelInstance instance, PendingRun run)
-    {
-        long started = Stopwatch.GetTimestamp();
-        TimeSpan waited = Stopwatch.GetElapsedTime(run.Queued, started);
-        try
+        for (int i = 0; i < batch?.Members.Count; i++)
         {
-            IReadOnlyList<OutputValue> outputs = instance.Run(run.Inputs, run.Outputs, run.Stop);
-            Count(run.Rows, Stopwatch.GetTimestamp() - started);
-            run.Result = new RunOutcome(waited, Stopwatch.GetElapsedTime(started)) { Outputs = outputs };
-        }
-        catch (Exception exception)
-        {
-            run.Result = new RunOutcome(waited, Stopwatch.GetElapsedTime(started)) { Fault = exception };
+            batch.Members[i].End();
         }
     }
 
-    private void Count(long rows, long ticks)
+    private void Count(RunFigures run)
     {
-        Cost.Count(rows, ticks);
-        _statistics.CountExecution();
+        Cost.Count(run.Rows, run.RunTicks);
+        _statistics.CountExecution(run.Rows, ToTime(run.JoinTicks), ToTime(run.RunTicks), ToTime(run.SplitTicks));
+        if (_rules is not null)
+        {
+            _metrics.ObserveBatch(run.Rows, run.Requests);
+        }
     }
+
+    private static TimeSpan ToTime(long ticks) => Stopwatch.GetElapsedTime(0, ticks);
 
     private PredictError Full() => new(PredictErrorKind.QueueFull, $"The model's queue is full ({_length} requests wait).") { RetryAfter = TimeSpan.FromSeconds(1) };
 

@@ -202,6 +202,6 @@ public sealed class RunSchedulerTests : IDisposable
     {
         ServableMetrics metrics = new ServingMetrics(Metrics.NewCustomRegistry()).ForServable("m", 1);
         var pool = new InstancePool(_instance, concurrency, metrics);
-        return (new RunScheduler(pool, _workers, 1, length, cost, metrics, _statistics), pool);
+        return (new RunScheduler(pool, _workers, new RunSettings(1, length, null), cost, (metrics, _statistics), TimeProvider.System), pool);
     }
 }
