@@ -20,11 +20,12 @@ internal sealed partial class ModelRunner(ILogger logger)
     /// <param name="inputs">Stay the caller's.</param>
     /// <param name="outputs">The outputs wanted; null for all.</param>
     /// <param name="patience">For queue and run together; null where the token alone ends them.</param>
+    /// <param name="expected">How long whoever holds that token will wait; null for as long as it takes.</param>
     /// <param name="cache">What the answer says of the cache.</param>
     /// <param name="cancellationToken">It leaves the queue, or the run is stopped.</param>
     /// <returns>A response that the caller owns, or why there is none.</returns>
     public ValueTask<PredictResult> RunAsync(
-        Servable servable, IReadOnlyList<NamedTensor> inputs, IReadOnlyList<string>? outputs, TimeSpan? patience, CacheReport cache, CancellationToken cancellationToken)
+        Servable servable, IReadOnlyList<NamedTensor> inputs, IReadOnlyList<string>? outputs, TimeSpan? patience, TimeSpan? expected, CacheReport cache, CancellationToken cancellationToken)
     {
         if (patience <= TimeSpan.Zero)
         {
@@ -38,7 +39,7 @@ internal sealed partial class ModelRunner(ILogger logger)
 
         return servable.Scheduler.TryEnter(inputs, out InstanceLease? lease)
             ? new ValueTask<PredictResult>(RunHere(servable, lease, inputs, outputs, patience, cache, cancellationToken))
-            : QueueAsync(servable, inputs, outputs, patience, cache, cancellationToken);
+            : QueueAsync(servable, inputs, outputs, patience, expected, cache, cancellationToken);
     }
 
     /// <summary>The error of a deadline that passed.</summary>
@@ -67,10 +68,10 @@ internal sealed partial class ModelRunner(ILogger logger)
     }
 
     private async ValueTask<PredictResult> QueueAsync(
-        Servable servable, IReadOnlyList<NamedTensor> inputs, IReadOnlyList<string>? outputs, TimeSpan? patience, CacheReport cache, CancellationToken caller)
+        Servable servable, IReadOnlyList<NamedTensor> inputs, IReadOnlyList<string>? outputs, TimeSpan? patience, TimeSpan? expected, CacheReport cache, CancellationToken caller)
     {
         using RunDeadline deadline = _deadlines.Rent(patience, caller);
-        RunOutcome outcome = await servable.Scheduler.RunAsync(inputs, outputs, deadline.Token);
+        RunOutcome outcome = await servable.Scheduler.RunAsync(inputs, outputs, patience ?? expected, deadline.Token);
         var timings = new PredictTimings(outcome.Waited, outcome.Ran);
         return outcome.Outputs is { } values
             ? PredictResult.Success(new PredictResponse(servable.Id, values, timings) { Cache = cache })

@@ -48,7 +48,7 @@ public sealed class Predictor
         TimeSpan limit = servable.Config.Limits.Timeout ?? _options.PredictTimeout;
         TimeSpan patience = request.Timeout is { } wanted && wanted < limit ? wanted : limit;
         return _cached is null || servable.Cache is not { } cache
-            ? _runner.RunAsync(servable, request.Inputs, request.Outputs, patience, default, cancellationToken)
+            ? _runner.RunAsync(servable, request.Inputs, request.Outputs, patience, null, default, cancellationToken)
             : _cached.PredictAsync(servable, cache, request, patience, cancellationToken);
     }
 }

@@ -40,6 +40,9 @@ internal sealed class PendingRun : IValueTaskSource<RunOutcome>
     /// <summary>Rows, at least 1.</summary>
     public long Rows { get; }
 
+    /// <summary>Its place in the queue when it came, from 1.</summary>
+    public int Place { get; set; } = 1;
+
     /// <summary>Its rows may be run with those of others.</summary>
     public bool CanBeJoined { get; }
 

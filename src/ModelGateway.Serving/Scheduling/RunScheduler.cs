@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Models;
 using ModelGateway.Serving.Runtime;
@@ -45,6 +46,7 @@ public sealed class RunScheduler
     private readonly TimeProvider _time;
     private readonly Action<RunFigures> _count;
     private readonly RunLine _line = new();
+    private readonly QueueClock _clock = new();
     private readonly int _length;
     private volatile BatchRules? _rules;
     private ITimer? _delay;
@@ -108,13 +110,14 @@ public sealed class RunScheduler
     /// <summary>Waits for its turn, and for the run.</summary>
     /// <param name="inputs">Stay the caller's, and stay until the call ends.</param>
     /// <param name="outputs">The outputs wanted; null for all.</param>
+    /// <param name="patience">Who would have to wait longer is refused at once; null for as long as it takes.</param>
     /// <param name="stop">Takes it out of the queue, or stops its run.</param>
-    public async ValueTask<RunOutcome> RunAsync(IReadOnlyList<NamedTensor> inputs, IReadOnlyList<string>? outputs, CancellationToken stop)
+    public async ValueTask<RunOutcome> RunAsync(IReadOnlyList<NamedTensor> inputs, IReadOnlyList<string>? outputs, TimeSpan? patience, CancellationToken stop)
     {
         var run = new PendingRun(this, inputs, outputs, _rules is { } rules && RunRows.CanBeJoined(inputs, rules.Signature), _time, stop);
-        if (!TryAdd(run))
+        if (Add(run, patience) is { } refusal)
         {
-            return new RunOutcome { Refusal = Full() };
+            return new RunOutcome { Refusal = refusal };
         }
 
         // Not before it is queued: a token that is cancelled already calls back at once.
@@ -122,21 +125,30 @@ public sealed class RunScheduler
         return await run.Outcome;
     }
 
-    private bool TryAdd(PendingRun run)
+    private PredictError? Add(PendingRun run, TimeSpan? patience)
     {
         lock (_gate)
         {
-            // What has an instance, or gets one at once, does not wait for one.
-            if (_waiting - _tickets >= _length && _pool.Lent >= _pool.Concurrency)
+            run.Place = _waiting + 1;
+            if (_pool.Lent >= _pool.Concurrency)
             {
-                return false;
+                // Who has an instance already does not wait for one.
+                if (_waiting - _tickets >= _length)
+                {
+                    return Full();
+                }
+
+                if (patience is { } longest && _clock.Estimate(run.Place) is { } wait && wait > longest)
+                {
+                    return TooLong(wait, longest);
+                }
             }
 
             _line.Add(run);
             Interlocked.Increment(ref _waiting);
             _metrics.QueueDepth.Inc();
             MakeTickets();
-            return true;
+            return null;
         }
     }
 
@@ -171,7 +183,7 @@ public sealed class RunScheduler
 
     private void OnReturned()
     {
-        // The count is written with a full fence before, as is the other one in TryAdd: one of the two sees the other.
+        // The count is written with a full fence before, as is the other one in Add: one of the two sees the other.
         if (Waiting > 0)
         {
             lock (_gate)
@@ -249,6 +261,7 @@ public sealed class RunScheduler
             foreach (PendingRun member in members)
             {
                 Remove(member);
+                _clock.Count(member.WaitedUntilNow(), member.Place);
                 member.Batch = batch;
             }
 
@@ -311,7 +324,14 @@ public sealed class RunScheduler
 
     private static TimeSpan ToTime(long ticks) => Stopwatch.GetElapsedTime(0, ticks);
 
-    private PredictError Full() => new(PredictErrorKind.QueueFull, $"The model's queue is full ({_length} requests wait).") { RetryAfter = TimeSpan.FromSeconds(1) };
+    private PredictError Full() => new(PredictErrorKind.QueueFull, $"The model's queue is full ({_length} requests wait).") { RetryAfter = _clock.RetryAfter(_waiting) };
+
+    private PredictError TooLong(TimeSpan wait, TimeSpan longest) => new(PredictErrorKind.QueueFull, string.Create(
+        CultureInfo.InvariantCulture,
+        $"The model's queue is too long for this request: {_waiting} requests wait, which will take about {wait.TotalSeconds:0.###} s, and it has {longest.TotalSeconds:0.###} s."))
+    {
+        RetryAfter = QueueClock.Clamp(wait - longest),
+    };
 
     private sealed class Ticket(RunScheduler scheduler, InstanceLease lease) : IThreadPoolWorkItem
     {

@@ -348,7 +348,7 @@ public sealed class BatchingTests : IDisposable
 
     private Task<RunOutcome> RunAsync(NamedTensor[] inputs, IReadOnlyList<string>? outputs = null, CancellationToken stop = default)
     {
-        Task<RunOutcome> run = _scheduler!.RunAsync(inputs, outputs, stop).AsTask();
+        Task<RunOutcome> run = _scheduler!.RunAsync(inputs, outputs, null, stop).AsTask();
         _sent[run] = inputs[0].Tensor;
         return run;
     }

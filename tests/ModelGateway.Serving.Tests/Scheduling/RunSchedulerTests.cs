@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Models;
 using ModelGateway.Serving.Runtime;
@@ -114,7 +115,7 @@ public sealed class RunSchedulerTests : IDisposable
         (RunScheduler scheduler, InstancePool pool) = Create(new RunCost(), length: 1);
         Assert.True(pool.TryRent(out InstanceLease? held));
         using var caller = new CancellationTokenSource();
-        Task<RunOutcome> waiting = RunAsync(scheduler, Rows(1), caller.Token);
+        Task<RunOutcome> waiting = RunAsync(scheduler, Rows(1), stop: caller.Token);
 
         PredictError? refusal = (await RunAsync(scheduler, Rows(1))).Refusal;
         await caller.CancelAsync();
@@ -138,13 +139,64 @@ public sealed class RunSchedulerTests : IDisposable
     }
 
     [Fact]
+    public async Task RunAsync_WouldWaitLongerThanItMay_IsRefusedAtOnceAndTakesNoPlace()
+    {
+        var time = new FakeTimeProvider();
+        (RunScheduler scheduler, InstancePool pool) = Create(new RunCost(), length: 100, time: time);
+
+        // Each waits a second for each before it.
+        await WaitInTurnAsync(scheduler, pool, 10, () => time.Advance(TimeSpan.FromSeconds(1)));
+        Assert.True(pool.TryRent(out InstanceLease? held));
+        Task<RunOutcome>[] waiting = [.. Enumerable.Range(0, 4).Select(_ => RunAsync(scheduler, Rows(1)))];
+
+        Task<RunOutcome> tooLate = RunAsync(scheduler, Rows(1), patience: TimeSpan.FromSeconds(1));
+        Task<RunOutcome> inTime = RunAsync(scheduler, Rows(1), patience: TimeSpan.FromSeconds(60));
+
+        PredictError? refusal = (await tooLate.WaitAsync(Patience)).Refusal;
+        Assert.Equal(PredictErrorKind.QueueFull, refusal!.Kind);
+        Assert.Matches("^The model's queue is too long for this request: 4 requests wait, which will take about [0-9.]+ s, and it has 1 s.$", refusal.Message);
+        Assert.InRange(refusal.RetryAfter!.Value.TotalSeconds, 1, 10);
+        Assert.False(inTime.IsCompleted);
+        Assert.Equal(5, scheduler.Waiting);
+        held.Dispose();
+        await Task.WhenAll([.. waiting, inTime]).WaitAsync(Patience);
+    }
+
+    [Fact]
+    public async Task RunAsync_InstanceFree_IsNotRefusedHoweverLittleTime()
+    {
+        var time = new FakeTimeProvider();
+        (RunScheduler scheduler, InstancePool pool) = Create(new RunCost(), length: 100, time: time);
+        await WaitInTurnAsync(scheduler, pool, 10, () => time.Advance(TimeSpan.FromSeconds(1)));
+
+        Assert.NotNull((await RunAsync(scheduler, Rows(1), patience: TimeSpan.FromTicks(1)).WaitAsync(Patience)).Outputs);
+    }
+
+    [Fact]
+    public async Task RunAsync_QueueFull_SaysWhenItWillBeEmpty()
+    {
+        var time = new FakeTimeProvider();
+        (RunScheduler scheduler, InstancePool pool) = Create(new RunCost(), length: 20, time: time);
+        await WaitInTurnAsync(scheduler, pool, 10, () => time.Advance(TimeSpan.FromSeconds(1)));
+        Assert.True(pool.TryRent(out InstanceLease? held));
+        Task<RunOutcome>[] waiting = [.. Enumerable.Range(0, 20).Select(_ => RunAsync(scheduler, Rows(1)))];
+
+        PredictError? refusal = (await RunAsync(scheduler, Rows(1)).WaitAsync(Patience)).Refusal;
+
+        Assert.Equal("The model's queue is full (20 requests wait).", refusal!.Message);
+        Assert.InRange(refusal.RetryAfter!.Value.TotalSeconds, 10, 30);
+        held.Dispose();
+        await Task.WhenAll(waiting).WaitAsync(Patience);
+    }
+
+    [Fact]
     public async Task RunAsync_CallerGoneBefore_NeverRuns()
     {
         (RunScheduler scheduler, InstancePool pool) = Create(new RunCost());
         Assert.True(pool.TryRent(out InstanceLease? held));
         _instance.OnRun = (_, _) => throw new InvalidOperationException("It ran.");
 
-        RunOutcome outcome = await RunAsync(scheduler, Rows(1), new CancellationToken(canceled: true)).WaitAsync(Patience);
+        RunOutcome outcome = await RunAsync(scheduler, Rows(1), stop: new CancellationToken(canceled: true)).WaitAsync(Patience);
 
         Assert.IsType<OperationCanceledException>(outcome.Fault);
         held.Dispose();
@@ -174,7 +226,7 @@ public sealed class RunSchedulerTests : IDisposable
         await Parallel.ForEachAsync(Enumerable.Range(0, 5_000), new ParallelOptions { MaxDegreeOfParallelism = 32 }, async (i, _) =>
         {
             using var caller = new CancellationTokenSource();
-            Task<RunOutcome> run = RunAsync(scheduler, Rows(1 + (i % 3)), caller.Token);
+            Task<RunOutcome> run = RunAsync(scheduler, Rows(1 + (i % 3)), stop: caller.Token);
             if (i % 4 == 0)
             {
                 await caller.CancelAsync();
@@ -196,12 +248,27 @@ public sealed class RunSchedulerTests : IDisposable
 
     private static NamedTensor[] Rows(int rows) => [new NamedTensor("x", Tensor.Create<float>(TensorType.Fp32, [rows, 1], new float[rows]))];
 
-    private static Task<RunOutcome> RunAsync(RunScheduler scheduler, NamedTensor[] inputs, CancellationToken stop = default) => scheduler.RunAsync(inputs, null, stop).AsTask();
+    private static Task<RunOutcome> RunAsync(RunScheduler scheduler, NamedTensor[] inputs, TimeSpan? patience = null, CancellationToken stop = default) => scheduler.RunAsync(inputs, null, patience, stop).AsTask();
 
-    private (RunScheduler Scheduler, InstancePool Pool) Create(RunCost cost, int concurrency = 1, int length = 10)
+    private async Task WaitInTurnAsync(RunScheduler scheduler, InstancePool pool, int count, Action run)
+    {
+        _instance.OnRun = (_, _) =>
+        {
+            run();
+            return [];
+        };
+        Assert.True(pool.TryRent(out InstanceLease? held));
+        Task<RunOutcome>[] runs = [.. Enumerable.Range(0, count).Select(_ => RunAsync(scheduler, Rows(1)))];
+        run();
+        held.Dispose();
+        await Task.WhenAll(runs).WaitAsync(Patience);
+        _instance.OnRun = static (_, _) => [];
+    }
+
+    private (RunScheduler Scheduler, InstancePool Pool) Create(RunCost cost, int concurrency = 1, int length = 10, TimeProvider? time = null)
     {
         ServableMetrics metrics = new ServingMetrics(Metrics.NewCustomRegistry()).ForServable("m", 1);
         var pool = new InstancePool(_instance, concurrency, metrics);
-        return (new RunScheduler(pool, _workers, new RunSettings(1, length, null), cost, (metrics, _statistics), TimeProvider.System), pool);
+        return (new RunScheduler(pool, _workers, new RunSettings(1, length, null), cost, (metrics, _statistics), time ?? TimeProvider.System), pool);
     }
 }
