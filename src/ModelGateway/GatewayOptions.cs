@@ -90,6 +90,10 @@ internal sealed class RuntimeOptions
     [Description("Threads of the pool that all runs share. Default: what the container's CPU quota allows.")]
     public int? Threads { get; set; }
 
+    [Range(1, 256)]
+    [Description("Runs longer than a millisecond at the same time, of all models together; they have threads of their own. Default: what the container's CPU quota allows.")]
+    public int? Workers { get; set; }
+
     [RegularExpression("^[a-z0-9]+$")]
     [Description("Execution provider for models that name none.")]
     public string ExecutionProvider { get; set; } = "cpu";

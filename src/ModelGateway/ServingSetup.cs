@@ -84,6 +84,7 @@ internal static class ServingSetup
             ArtifactFolder = options.ArtifactFolder ?? defaults.ArtifactFolder,
             QueueLength = options.Limits.QueueLength,
             PredictTimeout = options.Limits.PredictTimeout,
+            Workers = options.Runtime.Workers ?? defaults.Workers,
             Signatures = ConfiguredTrust.ReadSignatures(options.Signatures, contentRoot, []),
             Encryption = ConfiguredTrust.ReadEncryption(options.Encryption, contentRoot, []),
         };

@@ -20,6 +20,8 @@ return args switch
     ["start", ..] => await StartBenchmark.RunAsync(),
     ["pipeline", ..] => await PipelineBenchmark.RunAsync(args[1..]),
     ["micro", ..] => MicroBenchmarks.Run(args[1..]),
+    ["batching", ..] => await BatchingBenchmark.RunAsync(args[1..]),
+    ["starve", ..] => await StarveBenchmark.RunAsync(args[1..]),
     ["cache-policy"] => CachePolicyBenchmark.Run(),
     _ => Usage(),
 };
@@ -43,6 +45,8 @@ static int Usage()
           start                from process start to the first right answer; 100 models of 1 MB: time to ready, threads
           pipeline [case]      one request through Kestrel and the gateway without sockets: time and managed memory over a bare endpoint's
           micro [name]         one part of a request's way at a time, by BenchmarkDotNet: key, pool
+          batching [rounds]    automatic batching against none: models that gain much, little, nothing; 64, 16, 1 connections (needs wrk)
+          starve [rounds]      p99 of /health/live and a tiny model beside a model at full use whose run takes 500, 35, 5 ms (needs wrk)
           cache-policy         the memory of predictions against plain LRU: hit ratios, time of a read with one and two threads
         """);
     return 1;

@@ -20,6 +20,8 @@ public sealed class ServableMetrics : IDisposable
     private readonly ConcurrentDictionary<string, Counter.Child> _bypasses = new(StringComparer.Ordinal);
     private readonly Histogram.Child[] _stages;
     private readonly Counter.Child?[] _lookups = new Counter.Child?[Enum.GetValues<CacheLevel>().Length * OutcomeCount];
+    private Histogram.Child? _batchRows;
+    private Histogram.Child? _batchRequests;
     private bool _disposed;
 
     internal ServableMetrics(ServingMetrics metrics, string model, long version)
@@ -88,6 +90,13 @@ public sealed class ServableMetrics : IDisposable
         _stages[4].Observe(write);
     }
 
+    /// <summary>Observes a run of a model whose requests may be run together.</summary>
+    public void ObserveBatch(long rows, int requests)
+    {
+        (_batchRows ??= _metrics.BatchRows.WithLabels(_model, _version)).Observe(rows);
+        (_batchRequests ??= _metrics.BatchRequests.WithLabels(_model, _version)).Observe(requests);
+    }
+
     /// <summary>What is known once the version is loaded.</summary>
     public void SetLoaded(int instances, long memoryBytes, TimeSpan loadTime)
     {
@@ -133,6 +142,8 @@ public sealed class ServableMetrics : IDisposable
         }
 
         _metrics.RequestSeconds.RemoveLabelled(_model, _version);
+        _metrics.BatchRows.RemoveLabelled(_model, _version);
+        _metrics.BatchRequests.RemoveLabelled(_model, _version);
         foreach (Gauge gauge in new[]
         {
             _metrics.InFlight, _metrics.QueueDepth, _metrics.InstancesBusy, _metrics.Instances, _metrics.MemoryBytes, _metrics.LoadSeconds,

@@ -8,6 +8,8 @@ namespace ModelGateway.Serving.Diagnostics;
 /// </summary>
 public sealed class ServingMetrics
 {
+    private static readonly double[] BatchBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256, 1024];
+
     // From 50 microseconds to 60 seconds, three to four buckets a decade.
     internal static readonly double[] LatencyBuckets =
     [
@@ -34,6 +36,11 @@ public sealed class ServingMetrics
         QueueDepth = metrics.CreateGauge("modelgateway_queue_depth", "Requests waiting for an instance.", ServableLabels);
         InstancesBusy = metrics.CreateGauge("modelgateway_instances_busy", "Runs in progress.", ServableLabels);
         Instances = metrics.CreateGauge("modelgateway_instances", "Runs allowed at the same time.", ServableLabels);
+        BatchRows = metrics.CreateHistogram(
+            "modelgateway_batch_rows", "Rows of the runs of models whose requests may be run together.", ServableLabels, new HistogramConfiguration { Buckets = BatchBuckets });
+        BatchRequests = metrics.CreateHistogram(
+            "modelgateway_batch_requests", "Requests that shared a run, of models whose requests may be run together.", ServableLabels,
+            new HistogramConfiguration { Buckets = BatchBuckets });
         MemoryBytes = metrics.CreateGauge("modelgateway_model_memory_bytes", "Estimate of the native memory that a loaded version holds.", ServableLabels);
         LoadSeconds = metrics.CreateGauge("modelgateway_model_load_seconds", "Time from the start of fetching until Ready.", ServableLabels);
         ModelsByState = metrics.CreateGauge("modelgateway_model_versions", "Model versions by state.", ["state"]);
@@ -96,6 +103,10 @@ public sealed class ServingMetrics
     internal Gauge InstancesBusy { get; }
 
     internal Gauge Instances { get; }
+
+    internal Histogram BatchRows { get; }
+
+    internal Histogram BatchRequests { get; }
 
     internal Gauge MemoryBytes { get; }
 

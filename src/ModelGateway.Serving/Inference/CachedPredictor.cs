@@ -27,7 +27,7 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
             var passed = new CacheReport(CacheUse.Bypass) { Detail = reason };
             return wish.OnlyIfCached
                 ? new ValueTask<PredictResult>(NotCached(passed))
-                : runner.RunAsync(servable, request.Inputs, request.Outputs, patience, passed, cancellationToken);
+                : runner.RunAsync(servable, request.Inputs, request.Outputs, patience, null, passed, cancellationToken);
         }
 
         if (wish is { OnlyIfCached: true, NoCache: true })
@@ -186,6 +186,7 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
         if (leads)
         {
             work.Retain();
+            work.Patience = patience;
 
             // On this thread as long as an instance is free and no store is asked.
             _ = CompleteAsync(flight, work);
@@ -304,7 +305,7 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
             }
         }
 
-        PredictResult run = await runner.RunAsync(work.Servable, work.Request.Inputs, work.Request.Outputs, null, default, flight.Abandoned);
+        PredictResult run = await runner.RunAsync(work.Servable, work.Request.Inputs, work.Request.Outputs, null, work.Patience, default, flight.Abandoned);
         return run.IsSuccess ? Remember(flight, work, run.Response, asked) : FlightLanding.Refused(run.Error, run.Timings);
     }
 

@@ -24,6 +24,9 @@ internal sealed class FlightWork(Servable servable, ServableCache own, CacheScop
     /// <summary>What hashing and looking took.</summary>
     public TimeSpan Lookup { get; init; }
 
+    /// <summary>How long its first caller will wait; null where nobody waits.</summary>
+    public TimeSpan? Patience { get; set; }
+
     /// <summary>Whether nothing useful was found: then what the look cost is counted with what remembering costs.</summary>
     public bool CountsAsMiss { get; init; } = true;
 

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Logging;
 using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Lifecycle;
@@ -8,8 +10,8 @@ using ModelGateway.Serving.Tensors;
 
 namespace ModelGateway.Serving.Inference;
 
-/// <summary>Runs a model: an instance is rented (bounded queue, deadline), run on the thread that has it, given back.</summary>
-internal sealed partial class ModelRunner(TimeProvider time, ILogger logger)
+/// <summary>Runs a model: at once on the caller's thread or by way of the version's <see cref="RunScheduler"/>, within a deadline.</summary>
+internal sealed partial class ModelRunner(ILogger logger)
 {
     private readonly RunDeadlines _deadlines = new();
 
@@ -18,48 +20,26 @@ internal sealed partial class ModelRunner(TimeProvider time, ILogger logger)
     /// <param name="inputs">Stay the caller's.</param>
     /// <param name="outputs">The outputs wanted; null for all.</param>
     /// <param name="patience">For queue and run together; null where the token alone ends them.</param>
+    /// <param name="expected">How long whoever holds that token will wait; null for as long as it takes.</param>
     /// <param name="cache">What the answer says of the cache.</param>
     /// <param name="cancellationToken">It leaves the queue, or the run is stopped.</param>
     /// <returns>A response that the caller owns, or why there is none.</returns>
-    public async ValueTask<PredictResult> RunAsync(
-        Servable servable, IReadOnlyList<NamedTensor> inputs, IReadOnlyList<string>? outputs, TimeSpan? patience, CacheReport cache, CancellationToken cancellationToken)
+    public ValueTask<PredictResult> RunAsync(
+        Servable servable, IReadOnlyList<NamedTensor> inputs, IReadOnlyList<string>? outputs, TimeSpan? patience, TimeSpan? expected, CacheReport cache, CancellationToken cancellationToken)
     {
-        long started = time.GetTimestamp();
-
-        // To the pool's semaphore a wait of less than nothing could mean for ever.
         if (patience <= TimeSpan.Zero)
         {
-            return PredictResult.Failure(DeadlineExceeded(), default, cache);
+            return new ValueTask<PredictResult>(PredictResult.Failure(DeadlineExceeded(), default, cache));
         }
 
-        try
+        if (cancellationToken.IsCancellationRequested)
         {
-            LeaseResult rented = await servable.Pool.RentAsync(patience ?? Timeout.InfiniteTimeSpan, cancellationToken);
-            TimeSpan waited = time.GetElapsedTime(started);
-            if (!rented.IsGranted)
-            {
-                return PredictResult.Failure(rented.Error, new PredictTimings(waited, TimeSpan.Zero), cache);
-            }
-
-            using InstanceLease lease = rented.Lease;
-            if (patience is null)
-            {
-                return Run(servable, lease.Instance, inputs, outputs, waited, cache, cancellationToken, cancellationToken);
-            }
-
-            TimeSpan left = patience.Value - waited;
-            if (left <= TimeSpan.Zero)
-            {
-                return PredictResult.Failure(DeadlineExceeded(), new PredictTimings(waited, TimeSpan.Zero), cache);
-            }
-
-            using RunDeadline deadline = _deadlines.Rent(left, cancellationToken);
-            return Run(servable, lease.Instance, inputs, outputs, waited, cache, deadline.Token, cancellationToken);
+            return new ValueTask<PredictResult>(PredictResult.Failure(CallerLeft(), default, cache));
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            return PredictResult.Failure(CallerLeft(), default, cache);
-        }
+
+        return servable.Scheduler.TryEnter(inputs, out InstanceLease? lease)
+            ? new ValueTask<PredictResult>(RunHere(servable, lease, inputs, outputs, patience, cache, cancellationToken))
+            : QueueAsync(servable, inputs, outputs, patience, expected, cache, cancellationToken);
     }
 
     /// <summary>The error of a deadline that passed.</summary>
@@ -68,23 +48,47 @@ internal sealed partial class ModelRunner(TimeProvider time, ILogger logger)
     /// <summary>The error for a caller who is gone.</summary>
     public static PredictError CallerLeft() => new(PredictErrorKind.Cancelled, "The caller left before the prediction was made.");
 
-    private PredictResult Run(
-        Servable servable, IModelInstance instance, IReadOnlyList<NamedTensor> inputs, IReadOnlyList<string>? outputs, TimeSpan waited, CacheReport cache, CancellationToken stop, CancellationToken caller)
+    private PredictResult RunHere(
+        Servable servable, InstanceLease lease, IReadOnlyList<NamedTensor> inputs, IReadOnlyList<string>? outputs, TimeSpan? patience, CacheReport cache, CancellationToken caller)
     {
-        long started = time.GetTimestamp();
-        PredictTimings Timings() => new(waited, time.GetElapsedTime(started));
-        try
+        using (lease)
         {
-            IReadOnlyList<OutputValue> values = instance.Run(inputs, outputs, stop);
-            return PredictResult.Success(new PredictResponse(servable.Id, values, Timings()) { Cache = cache });
+            using RunDeadline deadline = _deadlines.Rent(patience, caller);
+            long started = Stopwatch.GetTimestamp();
+            try
+            {
+                IReadOnlyList<OutputValue> values = servable.Scheduler.Run(lease, inputs, outputs, deadline.Token);
+                return PredictResult.Success(new PredictResponse(servable.Id, values, new PredictTimings(TimeSpan.Zero, Stopwatch.GetElapsedTime(started))) { Cache = cache });
+            }
+            catch (Exception exception) when (exception is OperationCanceledException or ModelRunException)
+            {
+                return PredictResult.Failure(ErrorOf(servable, exception, caller), new PredictTimings(TimeSpan.Zero, Stopwatch.GetElapsedTime(started)), cache);
+            }
         }
-        catch (OperationCanceledException) when (!caller.IsCancellationRequested)
+    }
+
+    private async ValueTask<PredictResult> QueueAsync(
+        Servable servable, IReadOnlyList<NamedTensor> inputs, IReadOnlyList<string>? outputs, TimeSpan? patience, TimeSpan? expected, CacheReport cache, CancellationToken caller)
+    {
+        using RunDeadline deadline = _deadlines.Rent(patience, caller);
+        RunOutcome outcome = await servable.Scheduler.RunAsync(inputs, outputs, patience ?? expected, deadline.Token);
+        var timings = new PredictTimings(outcome.Waited, outcome.Ran);
+        return outcome.Outputs is { } values
+            ? PredictResult.Success(new PredictResponse(servable.Id, values, timings) { Cache = cache })
+            : PredictResult.Failure(outcome.Refusal ?? ErrorOf(servable, outcome.Fault!, caller), timings, cache);
+    }
+
+    private PredictError ErrorOf(Servable servable, Exception fault, CancellationToken caller)
+    {
+        switch (fault)
         {
-            return PredictResult.Failure(DeadlineExceeded(), Timings(), cache);
-        }
-        catch (ModelRunException exception)
-        {
-            return PredictResult.Failure(exception.InputAtFault ? Refused(servable, exception) : Failed(servable, exception), Timings(), cache);
+            case OperationCanceledException:
+                return caller.IsCancellationRequested ? CallerLeft() : DeadlineExceeded();
+            case ModelRunException exception:
+                return exception.InputAtFault ? Refused(servable, exception) : Failed(servable, exception);
+            default:
+                ExceptionDispatchInfo.Throw(fault);
+                throw new UnreachableException();
         }
     }
 

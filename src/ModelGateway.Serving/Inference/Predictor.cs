@@ -14,7 +14,7 @@ namespace ModelGateway.Serving.Inference;
 /// 4  PredictAsync
 ///    a  PredictionKey: the hash of what the answer depends on
 ///    b  PredictionCache: memory, then the shared store; one flight for all equal requests
-///    c  an instance is rented (bounded queue, deadline), run on this thread, given back
+///    c  RunScheduler: at once on this thread where the run is short and an instance free; else in order, on the thread pool or on RunWorkers
 /// 5  the protocol's writer
 /// 6  response, request, handle, body are given back by using, in that order
 /// </code>
@@ -34,7 +34,7 @@ public sealed class Predictor
     public Predictor(ServingOptions options, TimeProvider time, ILogger<Predictor> logger, PredictionCache? cache = null)
     {
         _options = options;
-        _runner = new ModelRunner(time, logger);
+        _runner = new ModelRunner(logger);
         _cached = cache is null ? null : new CachedPredictor(cache, _runner, options, time);
     }
 
@@ -48,7 +48,7 @@ public sealed class Predictor
         TimeSpan limit = servable.Config.Limits.Timeout ?? _options.PredictTimeout;
         TimeSpan patience = request.Timeout is { } wanted && wanted < limit ? wanted : limit;
         return _cached is null || servable.Cache is not { } cache
-            ? _runner.RunAsync(servable, request.Inputs, request.Outputs, patience, default, cancellationToken)
+            ? _runner.RunAsync(servable, request.Inputs, request.Outputs, patience, null, default, cancellationToken)
             : _cached.PredictAsync(servable, cache, request, patience, cancellationToken);
     }
 }

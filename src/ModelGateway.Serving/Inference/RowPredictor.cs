@@ -95,7 +95,7 @@ internal sealed class RowPredictor(PredictionCache cache, ModelRunner runner, Ti
     {
         if (missing.Count == rows.Batch.Count)
         {
-            return await runner.RunAsync(work.Servable, work.Request.Inputs, work.Request.Outputs, null, default, cancellationToken);
+            return await runner.RunAsync(work.Servable, work.Request.Inputs, work.Request.Outputs, null, work.Patience, default, cancellationToken);
         }
 
         using var part = new PredictRequest();
@@ -104,13 +104,13 @@ internal sealed class RowPredictor(PredictionCache cache, ModelRunner runner, Ti
             part.Add(input.Name, input.Gather(missing));
         }
 
-        return await runner.RunAsync(work.Servable, part.Inputs, work.Request.Outputs, null, default, cancellationToken);
+        return await runner.RunAsync(work.Servable, part.Inputs, work.Request.Outputs, null, work.Patience, default, cancellationToken);
     }
 
     // The rows do not fit together, which the probe at load did not show: the whole answer is right, and nothing is remembered.
     private async ValueTask<FlightLanding> RunWholeAsync(PredictionFlight<FlightLanding> flight, FlightWork work)
     {
-        PredictResult run = await runner.RunAsync(work.Servable, work.Request.Inputs, work.Request.Outputs, null, default, flight.Abandoned);
+        PredictResult run = await runner.RunAsync(work.Servable, work.Request.Inputs, work.Request.Outputs, null, work.Patience, default, flight.Abandoned);
         return run.IsSuccess ? FlightLanding.TooLarge(flight, run.Response) : FlightLanding.Refused(run.Error, run.Timings);
     }
 

@@ -31,9 +31,14 @@ internal sealed class RunDeadlines
 
     public RunDeadlines() => _timer = new Timer(static self => ((RunDeadlines)self!).Sweep(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
 
-    /// <summary>A token that is cancelled after <paramref name="left"/> or with the caller.</summary>
-    public RunDeadline Rent(TimeSpan left, CancellationToken caller)
+    /// <summary>A token that is cancelled after <paramref name="left"/> (null: never) or with the caller.</summary>
+    public RunDeadline Rent(TimeSpan? left, CancellationToken caller)
     {
+        if (left is not { } time)
+        {
+            return new RunDeadline(caller);
+        }
+
         if (!_idle.TryTake(out Source? source))
         {
             source = new Source();
@@ -43,14 +48,14 @@ internal sealed class RunDeadlines
             }
         }
 
-        if (left < Exact)
+        if (time < Exact)
         {
-            source.CancelAfter(left);
+            source.CancelAfter(time);
         }
         else
         {
             // A full fence: what is set here is seen by a sweep that finds nothing and stops, or that sweep's end is seen below.
-            Interlocked.Exchange(ref source.Due, Environment.TickCount64 + (long)left.TotalMilliseconds);
+            Interlocked.Exchange(ref source.Due, Environment.TickCount64 + (long)time.TotalMilliseconds);
             StartSweeping();
         }
 
@@ -140,14 +145,27 @@ internal sealed class RunDeadlines
 }
 
 /// <summary>One run's cancellation; dispose it when the run is over.</summary>
-internal readonly struct RunDeadline(RunDeadlines owner, RunDeadlines.Source source, CancellationTokenRegistration registration) : IDisposable
+internal readonly struct RunDeadline : IDisposable
 {
-    public CancellationToken Token => source.Token;
+    private readonly RunDeadlines? _owner;
+    private readonly RunDeadlines.Source? _source;
+    private readonly CancellationTokenRegistration _registration;
+
+    public RunDeadline(RunDeadlines owner, RunDeadlines.Source source, CancellationTokenRegistration registration)
+    {
+        (_owner, _source, _registration) = (owner, source, registration);
+        Token = source.Token;
+    }
+
+    /// <summary>None but the caller's own.</summary>
+    public RunDeadline(CancellationToken caller) => Token = caller;
+
+    public CancellationToken Token { get; }
 
     public void Dispose()
     {
         // Waits for a callback under way, so that the caller cannot cancel the next run.
-        registration.Dispose();
-        owner.Return(source);
+        _registration.Dispose();
+        _owner?.Return(_source!);
     }
 }

@@ -22,18 +22,18 @@ internal static class RowProbe
     /// <param name="example">Inputs that ran while it warmed up; empty where none are known.</param>
     /// <param name="longest">Time for all the runs together.</param>
     /// <param name="cancellationToken">Calls the load off.</param>
-    /// <returns>Null if the rows do not depend on each other; otherwise a sentence that says what is in the way.</returns>
-    public static string? Run(IModelInstance instance, IReadOnlyList<NamedTensor> example, TimeSpan longest, CancellationToken cancellationToken)
+    /// <param name="slack">How many times the tolerances of <see cref="RowSet.IsSame"/> are allowed.</param>
+    public static RowFinding Run(IModelInstance instance, IReadOnlyList<NamedTensor> example, TimeSpan longest, CancellationToken cancellationToken, double slack = 1)
     {
         if (Obstacle(instance.Signature) is { } obstacle)
         {
-            return obstacle;
+            return new RowFinding(RowVerdict.Dependent, obstacle);
         }
 
         List<RowSet>? known = TakeApart(instance.Signature, example);
         if (known is null)
         {
-            return "its rows are too large to be tried.";
+            return new RowFinding(RowVerdict.Untried, "its rows are too large to be tried.");
         }
 
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -45,7 +45,9 @@ internal static class RowProbe
             {
                 try
                 {
-                    return Compare(instance, inputs, limit.Token);
+                    return Compare(instance, inputs, slack, limit.Token) is { } difference
+                        ? new RowFinding(RowVerdict.Dependent, difference)
+                        : new RowFinding(RowVerdict.Alone, null) { Rows = inputs };
                 }
                 catch (ModelRunException exception)
                 {
@@ -58,7 +60,7 @@ internal static class RowProbe
             reason = string.Create(CultureInfo.InvariantCulture, $"trying it did not end within {longest.TotalSeconds:0.###} seconds.");
         }
 
-        return reason;
+        return new RowFinding(RowVerdict.Untried, reason);
     }
 
     private static string? Obstacle(ModelSignature signature)
@@ -82,14 +84,14 @@ internal static class RowProbe
         return isSmall ? [.. required.Select(input => RowSet.Of(input.Name, input.Tensor, Count))] : null;
     }
 
-    private static string? Compare(IModelInstance instance, IReadOnlyList<RowSet> inputs, CancellationToken cancellationToken)
+    private static string? Compare(IModelInstance instance, IReadOnlyList<RowSet> inputs, double slack, CancellationToken cancellationToken)
     {
         IReadOnlyList<RowSet> together = [];
         foreach (int[] batch in Batches)
         {
             List<RowSet> outputs = RunRows(instance, inputs, batch, cancellationToken, out string? fault);
             together = ReferenceEquals(batch, Batches[0]) ? outputs : together;
-            fault ??= outputs.Zip(together, (output, reference) => Difference(output, reference, batch)).FirstOrDefault(difference => difference is not null);
+            fault ??= outputs.Zip(together, (output, reference) => Difference(output, reference, batch, slack)).FirstOrDefault(difference => difference is not null);
             if (fault is not null)
             {
                 return fault;
@@ -99,10 +101,10 @@ internal static class RowProbe
         return null;
     }
 
-    private static string? Difference(RowSet output, RowSet reference, int[] batch) =>
+    private static string? Difference(RowSet output, RowSet reference, int[] batch, double slack) =>
         !output.Shape.AsSpan().SequenceEqual(reference.Shape)
             ? $"its output '{output.Name}' has rows of the shape {TensorShape.Format(reference.Shape)} or {TensorShape.Format(output.Shape)}, depending on the batch."
-            : Enumerable.Range(0, batch.Length).All(row => output.IsSame(row, reference, batch[row])) ? null
+            : Enumerable.Range(0, batch.Length).All(row => output.IsSame(row, reference, batch[row], slack)) ? null
             : $"its output '{output.Name}' of a row depends on the other rows of the batch.";
 
     private static List<RowSet> RunRows(

@@ -51,8 +51,12 @@ internal sealed record RowSet(string Name, TensorType Type, long[] Shape, IReadO
         return new Tensor(Type, [rows.Count, .. Shape], buffer);
     }
 
-    /// <summary>Whether a row equals one of another set: floats within a relative 1e-5 or 1e-6, everything else exactly.</summary>
-    public bool IsSame(int row, RowSet other, int otherRow)
+    /// <summary>Whether a row equals one of another set: floats within a relative 1e-5 or 1e-6 of the row's largest (at least of 1), everything else exactly.</summary>
+    /// <param name="row">Of this set.</param>
+    /// <param name="other">The other set.</param>
+    /// <param name="otherRow">Of the other set.</param>
+    /// <param name="slack">How many times these tolerances are allowed.</param>
+    public bool IsSame(int row, RowSet other, int otherRow, double slack)
     {
         byte[] one = Rows[row];
         byte[] two = other.Rows[otherRow];
@@ -62,9 +66,10 @@ internal sealed record RowSet(string Name, TensorType Type, long[] Shape, IReadO
         }
 
         bool isSame = Type.IsFloat() && one.Length == two.Length;
+        double absolute = isSame ? slack * AbsoluteTolerance * Math.Max(1, Largest(one)) : 0;
         for (int at = 0; isSame && at < one.Length; at += Type.ElementSize())
         {
-            isSame = IsClose(ReadFloat(Type, one.AsSpan(at)), ReadFloat(Type, two.AsSpan(at)));
+            isSame = IsClose(ReadFloat(Type, one.AsSpan(at)), ReadFloat(Type, two.AsSpan(at)), absolute, slack * RelativeTolerance);
         }
 
         return isSame;
@@ -98,7 +103,19 @@ internal sealed record RowSet(string Name, TensorType Type, long[] Shape, IReadO
     }
 
     // Infinities are as far from each other as their tolerance is wide.
-    private bool IsClose(double one, double two) =>
+    private static bool IsClose(double one, double two, double absolute, double relative) =>
         one.Equals(two)
-        || (double.IsFinite(one) && double.IsFinite(two) && Math.Abs(one - two) <= AbsoluteTolerance + (RelativeTolerance * Math.Min(Math.Abs(one), Math.Abs(two))));
+        || (double.IsFinite(one) && double.IsFinite(two) && Math.Abs(one - two) <= absolute + (relative * Math.Min(Math.Abs(one), Math.Abs(two))));
+
+    private double Largest(byte[] row)
+    {
+        double largest = 0;
+        for (int at = 0; at < row.Length; at += Type.ElementSize())
+        {
+            double value = Math.Abs(ReadFloat(Type, row.AsSpan(at)));
+            largest = double.IsFinite(value) ? Math.Max(largest, value) : largest;
+        }
+
+        return largest;
+    }
 }

@@ -11,7 +11,7 @@ namespace ModelGateway.Serving.Lifecycle;
 /// <summary>One loaded version of one model.</summary>
 /// <remarks>
 /// Lives as long as someone holds it: the manager holds it once, every request once through a <see cref="ServableHandle"/>.
-/// <c>_holders</c> counts them (Interlocked); at zero the session, the pool, the artifact and the metrics are disposed, in that
+/// <c>_holders</c> counts them (Interlocked); at zero the session, the artifact and the metrics are disposed, in that
 /// order, and it never rises again. A session must not be disposed while a run is in flight: ONNX Runtime does not guard that.
 /// </remarks>
 public sealed class Servable
@@ -64,7 +64,7 @@ public sealed class Servable
     /// The model is marked <c>rows_independent</c>, and trying it at load bore it out: each row of a batch is answered by that row alone, in
     /// every output. It holds for requests that leave the optional inputs out.
     /// </summary>
-    public bool AnswersRowsAlone { get; internal set; }
+    public bool AnswersRowsAlone { get; init; }
 
     /// <summary>From the start of fetching until Ready.</summary>
     public TimeSpan LoadTime { get; internal set; }
@@ -73,13 +73,16 @@ public sealed class Servable
     public DateTimeOffset ReadyAt { get; internal set; }
 
     /// <summary>The running totals.</summary>
-    public ServableStatistics Statistics { get; } = new();
+    public ServableStatistics Statistics { get; init; } = new();
 
     /// <summary>The metric series.</summary>
     public ServableMetrics Metrics { get; }
 
     /// <summary>The requests that may run at a time.</summary>
     public InstancePool Pool { get; }
+
+    /// <summary>How requests come to run.</summary>
+    public required RunScheduler Scheduler { get; init; }
 
     /// <summary>What its answers are remembered in; null for nothing.</summary>
     public ServableCache? Cache { get; internal set; }
@@ -109,7 +112,6 @@ public sealed class Servable
         {
             Cache?.Dispose();
             _instance.Dispose();
-            Pool.Dispose();
             _artifact.Dispose();
             Metrics.Dispose();
             _unloaded(this);

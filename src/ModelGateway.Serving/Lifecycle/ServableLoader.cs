@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using ModelGateway.Serving.Caching;
 using ModelGateway.Serving.Diagnostics;
@@ -13,7 +14,7 @@ namespace ModelGateway.Serving.Lifecycle;
 /// <summary>Brings one version from the repository to Ready: fetch, check, load, warm up. Runs on a loader thread.</summary>
 internal sealed partial class ServableLoader(
     ArtifactCache artifacts, IModelRuntime runtime, ServingMetrics metrics, ServingOptions options, TimeProvider time, ILogger<ServableManager> logger,
-    PredictionCache? cache)
+    PredictionCache? cache, RunWorkers workers)
 {
     /// <summary>Loads a version; the caller owns the one reference that the servable starts with.</summary>
     /// <param name="id">Model and version.</param>
@@ -46,12 +47,15 @@ internal sealed partial class ServableLoader(
             CheckAgainst(instance.Signature, config);
             ModelSignature signature = columns is null ? instance.Signature : ColumnFile.AddTo(instance.Signature, columns);
             enter(ServableState.Warming, null);
+            long warming = Stopwatch.GetTimestamp();
             IReadOnlyList<NamedTensor> example = Warmup.Run(
                 instance, config, options.WarmupTimeout, reason => Log.WarmupSkipped(logger, id.Model, id.Version, reason), cancellationToken);
+            var cost = new RunCost();
+            CostProbe.Measure(instance, example, Stopwatch.GetElapsedTime(warming), cost, cancellationToken);
             bool answersRowsAlone = CanBeCached(id, instance) && AnswersRowsAlone(id, instance, config, example, cancellationToken);
-            Servable servable = Create(id, config, artifact, instance, unloaded, started, labels, example);
+            BatchRules? batching = new BatchProbe(options.WarmupTimeout, logger).Run(id, instance, config, example, cost, cancellationToken);
+            Servable servable = Create(id, config, artifact, instance, unloaded, started, answersRowsAlone, batching, labels, example, cost);
             servable.Signature = signature;
-            servable.AnswersRowsAlone = answersRowsAlone;
             servable.Cache = cache?.Open(id, artifact.Digest, config, signature, instance.Metadata.NondeterministicNode, servable.AnswersRowsAlone);
             return servable;
         }
@@ -64,13 +68,19 @@ internal sealed partial class ServableLoader(
     }
 
     private Servable Create(
-        ServableId id, ModelConfig config, ModelArtifact artifact, IModelInstance instance, Action<Servable> unloaded, long started, string[] labels, IReadOnlyList<NamedTensor> example)
+        ServableId id, ModelConfig config, ModelArtifact artifact, IModelInstance instance, Action<Servable> unloaded, long started, bool answersRowsAlone, BatchRules? batching,
+        string[] labels, IReadOnlyList<NamedTensor> example, RunCost cost)
     {
         ServableMetrics series = metrics.ForServable(id.Model, id.Version);
         int concurrency = config.Instances ?? Environment.ProcessorCount;
-        var pool = new InstancePool(instance, concurrency, config.Limits.QueueLength ?? options.QueueLength, series);
+        var pool = new InstancePool(instance, concurrency, series);
+        var statistics = new ServableStatistics();
         var servable = new Servable(id, config, artifact, instance, pool, series, unloaded)
         {
+            Scheduler = new RunScheduler(
+                pool, workers, new RunSettings(config.Weight, config.Limits.QueueLength ?? options.QueueLength, batching), cost, (series, statistics), time),
+            AnswersRowsAlone = answersRowsAlone,
+            Statistics = statistics,
             ClassLabels = MergeLabels(instance.Signature, config, labels),
             Example = example,
             LoadTime = time.GetElapsedTime(started),
@@ -93,7 +103,7 @@ internal sealed partial class ServableLoader(
     // The operator's word is not enough: a cache that mixed up rows would answer wrongly, and nobody would see it.
     private bool AnswersRowsAlone(ServableId id, IModelInstance instance, ModelConfig config, IReadOnlyList<NamedTensor> example, CancellationToken cancellationToken)
     {
-        string? obstacle = config.RowsIndependent ? RowProbe.Run(instance, example, options.WarmupTimeout, cancellationToken) : null;
+        string? obstacle = config.RowsIndependent ? RowProbe.Run(instance, example, options.WarmupTimeout, cancellationToken).Reason : null;
         if (obstacle is not null)
         {
             Log.RowsNotIndependent(logger, id.Model, id.Version, obstacle);

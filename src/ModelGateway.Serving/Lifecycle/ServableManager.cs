@@ -6,6 +6,7 @@ using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Models;
 using ModelGateway.Serving.Repository;
 using ModelGateway.Serving.Runtime;
+using ModelGateway.Serving.Scheduling;
 
 namespace ModelGateway.Serving.Lifecycle;
 
@@ -24,6 +25,7 @@ public sealed partial class ServableManager : IDisposable
     private readonly ServableLoader _loader;
     private readonly PredictionCache? _cache;
     private readonly LoaderThreads _threads;
+    private readonly RunWorkers _workers;
     private readonly ServingMetrics _metrics;
     private readonly ServingOptions _options;
     private readonly TimeProvider _time;
@@ -42,7 +44,8 @@ public sealed partial class ServableManager : IDisposable
         ArtifactCache artifacts, IModelRuntime runtime, ServingMetrics metrics, ServingOptions options, TimeProvider time, ILogger<ServableManager> logger,
         PredictionCache? cache = null)
     {
-        _loader = new ServableLoader(artifacts, runtime, metrics, options, time, logger, cache);
+        _workers = new RunWorkers(options.Workers);
+        _loader = new ServableLoader(artifacts, runtime, metrics, options, time, logger, cache, _workers);
         _cache = cache;
         _threads = new LoaderThreads(options.LoadParallelism);
         _metrics = metrics;
@@ -248,6 +251,7 @@ public sealed partial class ServableManager : IDisposable
 
         _threads.Dispose();
         held.ForEach(servable => servable.Release());
+        _workers.Dispose();
     }
 
     private VersionView? Resolve(in ModelSpec spec, Func<string, bool>? mayName, out PredictError? error)

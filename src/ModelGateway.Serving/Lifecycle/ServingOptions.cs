@@ -21,6 +21,9 @@ public sealed record ServingOptions
     /// <summary>Longest time for waiting and running together.</summary>
     public TimeSpan PredictTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>Long runs at the same time, of all models together, on threads of their own.</summary>
+    public int Workers { get; init; } = Environment.ProcessorCount;
+
     /// <summary>Time before a load that failed for want of a disk or a store is tried again.</summary>
     public TimeSpan RetryDelay { get; init; } = TimeSpan.FromSeconds(10);
 

@@ -30,6 +30,9 @@ public sealed record ModelConfig
     /// <summary>Runs at the same time, on one session; null: as many as the process may use cores.</summary>
     public int? Instances { get; init; }
 
+    /// <summary>The model's share of the workers beside other models, from 1 to 100.</summary>
+    public int Weight { get; init; } = 1;
+
     /// <summary>
     /// Threads inside one run: null shares the process's pool, 1 runs on the caller's thread alone,
     /// more gives the model threads of its own.
@@ -53,6 +56,9 @@ public sealed record ModelConfig
 
     /// <summary>Bounds on what callers may ask of this model.</summary>
     public ModelLimits Limits { get; init; } = new();
+
+    /// <summary>How requests that wait are run together.</summary>
+    public ModelBatchingConfig Batching { get; init; } = new();
 
     /// <summary>How predictions are kept.</summary>
     public ModelCacheConfig Cache { get; init; } = new();

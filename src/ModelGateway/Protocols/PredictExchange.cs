@@ -158,6 +158,7 @@ internal sealed class PredictExchange(
         }
 
         var faults = new FaultList();
+        TimeSpan? timeout = RequestTimeout.Read(http.Request.Headers, faults);
         using IProtocolRequest? request = protocol.Read(http, spec, body, servable, faults);
         TimeSpan read = Stopwatch.GetElapsedTime(started);
         if (request is null || !faults.IsEmpty)
@@ -166,6 +167,7 @@ internal sealed class PredictExchange(
             return faults.ToError();
         }
 
+        RequestTimeout.Apply(timeout, request.Prediction);
         request.Prediction.Cache = wish;
         PredictResult result = await predictor.PredictAsync(servable, request.Prediction, http.RequestAborted);
         if (servable.Cache is not null)

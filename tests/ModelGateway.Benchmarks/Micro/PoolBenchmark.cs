@@ -10,8 +10,6 @@ namespace ModelGateway.Benchmarks.Micro;
 /// <summary>What a request borrows: the right to run an instance, and memory for a tensor.</summary>
 public class PoolBenchmark : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-
     private InstancePool? _pool;
     private ServableMetrics? _metrics;
 
@@ -20,25 +18,24 @@ public class PoolBenchmark : IDisposable
     public void MakePool()
     {
         _metrics = new ServingMetrics(Metrics.NewCustomRegistry()).ForServable("m", 1);
-        _pool = new InstancePool(new FakeInstance(), concurrency: 2, queueLength: 100, _metrics);
+        _pool = new InstancePool(new FakeInstance(), concurrency: 2, _metrics);
     }
 
     /// <summary>Ends it.</summary>
     [GlobalCleanup]
     public void Dispose()
     {
-        _pool?.Dispose();
         _metrics?.Dispose();
         GC.SuppressFinalize(this);
     }
 
     /// <summary>A free instance, borrowed and given back.</summary>
     [Benchmark]
-    public async Task<bool> RentInstance()
+    public bool RentInstance()
     {
-        LeaseResult rented = await _pool!.RentAsync(Patience, CancellationToken.None);
-        using InstanceLease? lease = rented.Lease;
-        return rented.IsGranted;
+        bool granted = _pool!.TryRent(out InstanceLease? lease);
+        lease?.Dispose();
+        return granted;
     }
 
     /// <summary>A tensor of four floats.</summary>

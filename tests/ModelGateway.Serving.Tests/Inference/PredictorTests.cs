@@ -50,19 +50,19 @@ public sealed class PredictorTests : IAsyncLifetime, IDisposable
         Assert.Same(output, Assert.Single(response.Outputs));
         Assert.Equal(["x"], asked);
         Assert.True(response.Timings.Wait >= TimeSpan.Zero && response.Timings.Run > TimeSpan.Zero);
-        await AssertFreeAsync();
+        AssertFree();
     }
 
     [Fact]
     public async Task PredictAsync_DeadlinePassesInTheQueue_DoesNotRun()
     {
-        using InstanceLease held = await HoldAsync();
+        using InstanceLease held = Hold();
 
         PredictResult result = await PredictAsync(Short);
 
         Assert.Equal(PredictErrorKind.DeadlineExceeded, result.Error!.Kind);
         held.Dispose();
-        await AssertFreeAsync();
+        AssertFree();
     }
 
     [Fact]
@@ -73,7 +73,7 @@ public sealed class PredictorTests : IAsyncLifetime, IDisposable
         PredictResult result = await Task.Run(() => PredictAsync(Short));
 
         Assert.Equal(PredictErrorKind.DeadlineExceeded, result.Error!.Kind);
-        await AssertFreeAsync();
+        AssertFree();
     }
 
     [Theory]
@@ -88,10 +88,10 @@ public sealed class PredictorTests : IAsyncLifetime, IDisposable
         Assert.Equal(PredictErrorKind.DeadlineExceeded, (await PredictAsync(TimeSpan.FromTicks(ticks))).Error!.Kind);
 
         // One millisecond less than nothing means for ever to a semaphore.
-        using InstanceLease held = await HoldAsync();
+        using InstanceLease held = Hold();
         Assert.Equal(PredictErrorKind.DeadlineExceeded, (await PredictAsync(TimeSpan.FromTicks(ticks))).Error!.Kind);
         held.Dispose();
-        await AssertFreeAsync();
+        AssertFree();
     }
 
     [Theory]
@@ -119,7 +119,7 @@ public sealed class PredictorTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task PredictAsync_CallerLeavesTheQueue_IsCancelledAndMakesRoom()
     {
-        using InstanceLease held = await HoldAsync();
+        using InstanceLease held = Hold();
         using var caller = new CancellationTokenSource();
         Task<PredictResult> waiting = PredictAsync(Long, caller.Token);
         Assert.Equal(PredictErrorKind.QueueFull, (await PredictAsync(Long)).Error!.Kind);
@@ -131,7 +131,7 @@ public sealed class PredictorTests : IAsyncLifetime, IDisposable
         Assert.False(next.IsCompleted);
         held.Dispose();
         Assert.True((await next).IsSuccess);
-        await AssertFreeAsync();
+        AssertFree();
     }
 
     [Fact]
@@ -145,7 +145,7 @@ public sealed class PredictorTests : IAsyncLifetime, IDisposable
         };
 
         Assert.Equal(PredictErrorKind.Cancelled, (await PredictAsync(Long, caller.Token)).Error!.Kind);
-        await AssertFreeAsync();
+        AssertFree();
     }
 
     [Fact]
@@ -154,13 +154,13 @@ public sealed class PredictorTests : IAsyncLifetime, IDisposable
         _instance.OnRun = (_, _) => throw new InvalidOperationException("It ran.");
 
         Assert.Equal(PredictErrorKind.Cancelled, (await PredictAsync(Long, new CancellationToken(canceled: true))).Error!.Kind);
-        await AssertFreeAsync();
+        AssertFree();
     }
 
     [Fact]
     public async Task PredictAsync_QueueIsFull_RefusesAtOnceAndSaysWhenToComeAgain()
     {
-        using InstanceLease held = await HoldAsync();
+        using InstanceLease held = Hold();
         Task<PredictResult> waiting = PredictAsync(Long);
 
         PredictError refused = (await PredictAsync(Long)).Error!;
@@ -168,7 +168,7 @@ public sealed class PredictorTests : IAsyncLifetime, IDisposable
         Assert.Equal((PredictErrorKind.QueueFull, true), (refused.Kind, refused.RetryAfter > TimeSpan.Zero));
         held.Dispose();
         Assert.True((await waiting).IsSuccess);
-        await AssertFreeAsync();
+        AssertFree();
     }
 
     [Theory]
@@ -182,7 +182,7 @@ public sealed class PredictorTests : IAsyncLifetime, IDisposable
 
         Assert.Equal((kind, message), (error.Kind, error.Message));
         Assert.Empty(error.Faults);
-        await AssertFreeAsync();
+        AssertFree();
     }
 
     [Fact]
@@ -191,7 +191,7 @@ public sealed class PredictorTests : IAsyncLifetime, IDisposable
         _instance.OnRun = (_, _) => throw new NotSupportedException("what now");
 
         await Assert.ThrowsAsync<NotSupportedException>(() => PredictAsync(Long));
-        await AssertFreeAsync();
+        AssertFree();
     }
 
     [Fact]
@@ -236,7 +236,7 @@ public sealed class PredictorTests : IAsyncLifetime, IDisposable
             }
         });
 
-        await AssertFreeAsync();
+        AssertFree();
         Assert.False(_instance.DisposedDuringRun);
     }
 
@@ -264,14 +264,17 @@ public sealed class PredictorTests : IAsyncLifetime, IDisposable
         return _serving.Acquire("model");
     }
 
-    private async Task<InstanceLease> HoldAsync() => (await _handle!.Servable.Pool.RentAsync(Long, CancellationToken.None)).Lease!;
+    private InstanceLease Hold()
+    {
+        Assert.True(_handle!.Servable.Pool.TryRent(out InstanceLease? lease));
+        return lease;
+    }
 
-    private async Task AssertFreeAsync()
+    private void AssertFree()
     {
         _instance.OnRun = (_, _) => [];
         Assert.Equal((0, 0), (_handle!.Servable.Metrics.InstancesBusy.Value, _handle.Servable.Metrics.QueueDepth.Value));
-        ValueTask<LeaseResult> rented = _handle.Servable.Pool.RentAsync(Long, CancellationToken.None);
-        Assert.True(rented.IsCompleted);
-        (await rented).Lease!.Dispose();
+        Assert.True(_handle.Servable.Pool.TryRent(out InstanceLease? lease));
+        lease.Dispose();
     }
 }

@@ -164,7 +164,7 @@ public sealed class RowProbeTests
             OnRun = (inputs, _) => [OutputValue.FromTensor("y", Filled<long>(TensorType.Int64, inputs, rows => 1_000_000_000 + rows))],
         };
 
-        Assert.Equal(Dependent, RowProbe.Run(instance, [], Longest, CancellationToken.None));
+        Assert.Equal(Dependent, RowProbe.Run(instance, [], Longest, CancellationToken.None).Reason);
     }
 
     [Fact]
@@ -178,7 +178,7 @@ public sealed class RowProbeTests
                 : throw new ModelRunException("one row at a time", inputAtFault: true),
         };
 
-        Assert.Equal("made-up rows fail (one row at a time).", RowProbe.Run(instance, [], Longest, CancellationToken.None));
+        Assert.Equal("made-up rows fail (one row at a time).", RowProbe.Run(instance, [], Longest, CancellationToken.None).Reason);
     }
 
     [Fact]
@@ -186,7 +186,7 @@ public sealed class RowProbeTests
     {
         using var model = new LoadedModel(TestModels.Slow(long.MaxValue));
 
-        Assert.Equal("trying it did not end within 0.02 seconds.", RowProbe.Run(model.Instance, [], TimeSpan.FromMilliseconds(20), CancellationToken.None));
+        Assert.Equal("trying it did not end within 0.02 seconds.", RowProbe.Run(model.Instance, [], TimeSpan.FromMilliseconds(20), CancellationToken.None).Reason);
     }
 
     [Fact]
@@ -195,7 +195,7 @@ public sealed class RowProbeTests
         using var model = new LoadedModel(TestModels.Slow(long.MaxValue));
         using var caller = new CancellationTokenSource(TimeSpan.FromMilliseconds(20));
 
-        Assert.ThrowsAny<OperationCanceledException>(() => RowProbe.Run(model.Instance, [], Longest, caller.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() => RowProbe.Run(model.Instance, [], Longest, caller.Token).Reason);
     }
 
     [Fact]
@@ -204,8 +204,8 @@ public sealed class RowProbeTests
         using var instance = new FakeInstance { Signature = new ModelSignature([new TensorSpec("x", TensorType.Fp32, [-1, 1 << 25])], []) };
         using Tensor row = TensorFiller.Fill(TensorType.Fp32, [1, 1 << 25], WarmupFill.Zero);
 
-        Assert.Equal("its rows are too large to be tried.", RowProbe.Run(instance, [], Longest, CancellationToken.None));
-        Assert.Equal("its rows are too large to be tried.", RowProbe.Run(instance, [new NamedTensor("x", row)], Longest, CancellationToken.None));
+        Assert.Equal("its rows are too large to be tried.", RowProbe.Run(instance, [], Longest, CancellationToken.None).Reason);
+        Assert.Equal("its rows are too large to be tried.", RowProbe.Run(instance, [new NamedTensor("x", row)], Longest, CancellationToken.None).Reason);
     }
 
     [Fact]
@@ -235,14 +235,14 @@ public sealed class RowProbeTests
     {
         using var loaded = new LoadedModel(model, config);
         IReadOnlyList<NamedTensor> example = Warmup.Run(loaded.Instance, ModelConfigReader.Read(config).Config!, Longest, _ => { }, CancellationToken.None);
-        return RowProbe.Run(loaded.Instance, example, Longest, CancellationToken.None);
+        return RowProbe.Run(loaded.Instance, example, Longest, CancellationToken.None).Reason;
     }
 
     // A model whose answer is a function of the number of rows.
     private static string? Probe(TensorType type, Func<int, double> answer)
     {
         using var instance = new FakeInstance { Signature = Signature(type), OnRun = (inputs, _) => [OutputValue.FromTensor("y", Answer(inputs))] };
-        return RowProbe.Run(instance, [], Longest, CancellationToken.None);
+        return RowProbe.Run(instance, [], Longest, CancellationToken.None).Reason;
 
         Tensor Answer(IReadOnlyList<NamedTensor> inputs) => type switch
         {

@@ -10,7 +10,7 @@ public sealed class LoadFingerprintTests
 
     private static readonly string[] Loading =
     [
-        "instances: 2", "threads: 2", "graph_optimization: basic", "execution_provider: cpu", "memory_arena: true", "warmup: off",
+        "instances: 2", "weight: 2", "batching: off", "threads: 2", "graph_optimization: basic", "execution_provider: cpu", "memory_arena: true", "warmup: off",
         "class_labels: {y: [a]}", "limits: {timeout: 1s}",
         "cache: {ttl: 1m}", "rows_independent: true",
     ];
@@ -22,6 +22,7 @@ public sealed class LoadFingerprintTests
         "limits: {queue_length: 1}", "limits: {max_batch_size: 1}", "limits: {max_body_bytes: 1MiB}",
         "warmup: [{inputs: {}}]", "warmup: [{inputs: {}, count: 2}]", "warmup: [{inputs: {x: 1}}]", "warmup: [{inputs: {x: [1]}}]", "warmup: [{inputs: {x: [2]}}]",
         "warmup: [{inputs: {x: {shape: [1]}}}]", "warmup: [{inputs: {x: {shape: [1], fill: one}}}]", "warmup: [{inputs: {y: 1}}]",
+        "batching: on", "batching: {max_batch_size: 8}", "batching: {preferred_sizes: [4]}", "batching: {max_delay: 2ms}",
         "cache: on", "cache: off", "cache: {ttl: 1h}", "cache: {max_value_bytes: 1MiB}", "cache: {stale_while_revalidate: 1m}", "cache: {stale_while_revalidate: 0s}",
     ];
 

@@ -72,6 +72,21 @@ public sealed class PredictErrorTests : IAsyncLifetime
         Assert.Contains("'slow'", await ErrorAsync(response, HttpStatusCode.NotFound), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("X-Request-Timeout", "50ms", HttpStatusCode.GatewayTimeout, "before the deadline")]
+    [InlineData("grpc-timeout", "50m", HttpStatusCode.GatewayTimeout, "before the deadline")]
+    [InlineData("X-Request-Timeout", "soon", HttpStatusCode.BadRequest, "The header 'X-Request-Timeout' must be a number of seconds or milliseconds")]
+    public async Task Predict_TimeoutInAHeader_Holds(string header, string value, HttpStatusCode status, string error)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/predict/slow") { Content = new StringContent(Endless, Encoding.UTF8, "application/json") };
+        request.Headers.Add(header, value);
+
+        using HttpResponseMessage response = await Gateway.Client.SendAsync(request);
+
+        Assert.Contains(error, await ErrorAsync(response, status), StringComparison.Ordinal);
+        await Gateway.WaitForMetricAsync("""instances_busy{model="slow",version="1"}""", 0);
+    }
+
     [Fact]
     public async Task Predict_FullQueue_Is429AndTheQueueEmptiesWithItsCallers()
     {

@@ -90,6 +90,22 @@ internal static class ModelConfigKeys
             WhenUnset = "as many as the process may use cores",
         },
         new ValueKey<ModelConfig, long>(
+            "weight",
+            new IntegerType(1, 100),
+            config => config.Weight,
+            (config, weight) => config with { Weight = (int)weight })
+        {
+            Description = "Share of the workers beside other models: with 3 a model gets three times the time of one with 1 while both have requests waiting. Short runs need no worker.",
+        },
+        new ReferenceKey<ModelConfig, ModelBatchingConfig>(
+            "batching",
+            new ModelBatchingType(),
+            config => config.Batching,
+            (config, batching) => config with { Batching = batching })
+        {
+            Description = "How requests that wait while all instances are busy are run together; off, on and auto are short for the key mode.",
+        },
+        new ValueKey<ModelConfig, long>(
             "threads",
             new IntegerType(1, 256),
             config => config.Threads,

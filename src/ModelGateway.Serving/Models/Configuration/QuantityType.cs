@@ -51,6 +51,14 @@ internal sealed class QuantityType : ConfigType<long>
         1,
         3_600_000);
 
+    /// <summary>In milliseconds, short; a bare number is refused.</summary>
+    public static QuantityType Delay { get; } = new(
+        "a duration such as 2ms, from 0ms to 1s",
+        new Dictionary<string, long> { ["ms"] = 1, ["s"] = 1_000 },
+        null,
+        0,
+        1_000);
+
     /// <summary>In seconds, for what is kept; a bare number is refused.</summary>
     public static QuantityType Lifetime { get; } = LifetimeFrom(1);
 

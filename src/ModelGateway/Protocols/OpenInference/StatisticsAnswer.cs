@@ -16,7 +16,7 @@ internal sealed record StatisticsAnswer([property: JsonPropertyName("model_stats
 /// <param name="ExecutionCount">Runs of the graph.</param>
 /// <param name="InferenceStats">Where the time went.</param>
 /// <param name="ResponseStats">Only decoupled models have any, and there are none here.</param>
-/// <param name="BatchStats">Not kept by batch size.</param>
+/// <param name="BatchStats">Runs by their rows.</param>
 /// <param name="MemoryUsage">An estimate.</param>
 internal sealed record VersionStatisticsAnswer(
     string Name,
@@ -40,7 +40,8 @@ internal sealed record VersionStatisticsAnswer(
             statistics.Executions,
             InferenceStatisticsAnswer.Of(statistics),
             new Dictionary<string, InferenceStatisticsAnswer>(),
-            [],
+            [.. statistics.Batches.Select(batch => new BatchStatisticsAnswer(
+                batch.Rows, DurationAnswer.Of(batch.Input), DurationAnswer.Of(batch.Infer), DurationAnswer.Of(batch.Output)))],
             [new MemoryUsageAnswer("CPU", 0, servable.MemoryEstimate)]);
     }
 }

@@ -207,16 +207,16 @@ public sealed class OnnxModelRuntimeTests
 
         await File.WriteAllBytesAsync(Path.Combine(folder, "weights.bin"), new byte[64]);
 
-        Assert.Equal(weights.Select(value => 2 * value), await RunAsync(handle.Servable, x));
+        Assert.Equal(weights.Select(value => 2 * value), Run(handle.Servable, x));
         await File.WriteAllBytesAsync(Path.Combine(folder, "weights.bin"), []);
-        Assert.Equal(weights.Select(value => 2 * value), await RunAsync(handle.Servable, x));
+        Assert.Equal(weights.Select(value => 2 * value), Run(handle.Servable, x));
     }
 
-    private static async Task<float[]> RunAsync(Servable servable, Tensor x)
+    private static float[] Run(Servable servable, Tensor x)
     {
-        LeaseResult rented = await servable.Pool.RentAsync(TimeSpan.FromSeconds(10), CancellationToken.None);
-        using InstanceLease lease = rented.Lease!;
-        using OutputValue output = lease.Instance.Run([new NamedTensor("x", x)], null, CancellationToken.None)[0];
+        Assert.True(servable.Pool.TryRent(out InstanceLease? lease));
+        using InstanceLease held = lease;
+        using OutputValue output = held.Instance.Run([new NamedTensor("x", x)], null, CancellationToken.None)[0];
         return output.Values.AsSpan<float>().ToArray();
     }
 
