@@ -5,6 +5,7 @@ using ModelGateway.Auth;
 using ModelGateway.Caching;
 using ModelGateway.Repositories;
 using ModelGateway.Serving.Repository;
+using ModelGateway.Serving.Runtime.Onnx;
 using ModelGateway.Trust;
 
 namespace ModelGateway;
@@ -44,6 +45,9 @@ internal sealed class GatewayOptions
     [ValidateObjectMembers]
     public FetchOptions ArtifactCache { get; set; } = new();
 
+    [ValidateObjectMembers]
+    public GraphCacheSettings GraphCache { get; set; } = new();
+
     public SignatureOptions Signatures { get; set; } = new();
 
     public EncryptionOptions Encryption { get; set; } = new();
@@ -81,6 +85,17 @@ internal sealed class FetchOptions
     [Range(1, 64)]
     [Description("Parts of files that are downloaded at the same time, of 8 MiB each.")]
     public int Parallelism { get; set; } = new ArtifactCacheOptions().Parallelism;
+}
+
+/// <summary>Optimized graphs, kept below the artifact folder.</summary>
+internal sealed class GraphCacheSettings
+{
+    [Description("Whether optimized graphs are kept on the disk, so that a model is loaded faster the next time. Never those of encrypted models, and none where Gateway:Signatures:Mode is Require.")]
+    public bool Enabled { get; set; } = true;
+
+    [Range(0, long.MaxValue)]
+    [Description("What they may take up on the disk, besides the artifact cache; bytes. Those used longest ago are removed first.")]
+    public long MaxBytes { get; set; } = new GraphCacheOptions("").MaxBytes;
 }
 
 /// <summary>ONNX Runtime in this process.</summary>

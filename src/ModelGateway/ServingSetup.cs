@@ -4,6 +4,7 @@ using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Inference;
 using ModelGateway.Serving.Lifecycle;
 using ModelGateway.Serving.Repository;
+using ModelGateway.Serving.Repository.Signing;
 using ModelGateway.Serving.Runtime;
 using ModelGateway.Serving.Runtime.Onnx;
 using ModelGateway.Trust;
@@ -23,7 +24,7 @@ internal static class ServingSetup
         services.AddSingleton(provider => ToServingOptions(
             provider.GetRequiredService<IOptions<GatewayOptions>>().Value, provider.GetRequiredService<IHostEnvironment>().ContentRootPath));
         services.AddSingleton(provider => ToOnnxOptions(
-            provider.GetRequiredService<IOptions<GatewayOptions>>().Value.Runtime, provider.GetRequiredService<ServingOptions>()));
+            provider.GetRequiredService<IOptions<GatewayOptions>>().Value, provider.GetRequiredService<ServingOptions>()));
         services.AddSingleton(CreateArtifactCache);
         services.AddSingleton(provider => new ListingJournal(
             Path.Combine(provider.GetRequiredService<ServingOptions>().ArtifactFolder, "listings"), provider.GetRequiredService<ILogger<ListingJournal>>()));
@@ -89,11 +90,18 @@ internal static class ServingSetup
         };
     }
 
-    private static OnnxOptions ToOnnxOptions(RuntimeOptions options, ServingOptions serving) => new()
+    private static OnnxOptions ToOnnxOptions(GatewayOptions options, ServingOptions serving) => new()
     {
-        Threads = options.Threads,
-        ExecutionProvider = options.ExecutionProvider,
-        MemoryArena = options.MemoryArena,
+        Threads = options.Runtime.Threads,
+        ExecutionProvider = options.Runtime.ExecutionProvider,
+        MemoryArena = options.Runtime.MemoryArena,
+        GraphCache = ToGraphCacheOptions(options, serving),
         Encryption = serving.Encryption,
     };
+
+    // Whoever asks for signatures believes no file for lying in a folder of ours: the signature covers the model, and not what was made of it.
+    private static GraphCacheOptions? ToGraphCacheOptions(GatewayOptions options, ServingOptions serving) =>
+        options.GraphCache.Enabled && options.Signatures.Mode != SignatureMode.Require
+            ? new GraphCacheOptions(Path.Combine(serving.ArtifactFolder, "graphs")) { MaxBytes = options.GraphCache.MaxBytes }
+            : null;
 }

@@ -49,6 +49,9 @@ public sealed class ServingMetrics
         ArtifactCacheBytes = metrics.CreateGauge("modelgateway_artifact_cache_bytes", "Size of the files in the artifact cache.");
         ArtifactCacheFiles = metrics.CreateCounter(
             "modelgateway_artifact_cache_files_total", "Files of the artifact cache that were found (hit), fetched (miss), damaged on disk or on the way, evicted.", ["outcome"]);
+        GraphCacheBytes = metrics.CreateGauge("modelgateway_graph_cache_bytes", "Size of the optimized graphs that are kept.");
+        GraphCacheGraphs = metrics.CreateCounter(
+            "modelgateway_graph_cache_graphs_total", "Optimized graphs that were found (hit) or not (miss), damaged, saved, not saved for want of room (unsaved), evicted.", ["outcome"]);
         StoreRequests = metrics.CreateCounter(
             "modelgateway_store_requests_total", "Requests to the stores of the model repositories, by what they ask for and how they end.", ["repository", "operation", "outcome"]);
         StoreBytes = metrics.CreateCounter("modelgateway_store_received_bytes_total", "Bytes of content received from the stores of the model repositories.", ["repository"]);
@@ -118,6 +121,11 @@ public sealed class ServingMetrics
     internal Gauge ArtifactCacheBytes { get; }
 
     internal Counter ArtifactCacheFiles { get; }
+
+    internal Gauge GraphCacheBytes { get; }
+
+    /// <summary>By outcome.</summary>
+    internal Counter GraphCacheGraphs { get; }
 
     internal Counter StoreRequests { get; }
 
