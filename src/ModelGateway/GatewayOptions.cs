@@ -53,6 +53,9 @@ internal sealed class GatewayOptions
     public EncryptionOptions Encryption { get; set; } = new();
 
     [ValidateObjectMembers]
+    public MemoryOptions Memory { get; set; } = new();
+
+    [ValidateObjectMembers]
     public RuntimeOptions Runtime { get; set; } = new();
 
     [ValidateObjectMembers]
@@ -111,6 +114,17 @@ internal sealed class RuntimeOptions
 
     [Description("Keep a memory arena a model: faster for some large models, and more memory.")]
     public bool MemoryArena { get; set; }
+}
+
+/// <summary>Which models are in memory.</summary>
+internal sealed class MemoryOptions
+{
+    [Range(1 << 20, long.MaxValue)]
+    [Description("What loaded models may take up together, by estimate (2.2 times their files and 4 MB each); bytes. Over it, the model used longest ago is unloaded and comes back when a request asks for it. Default: 60 % of the memory that the container may use.")]
+    public long? BudgetBytes { get; set; }
+
+    [Description("Load a model when the first request asks for it, in place of when it is found.")]
+    public bool LoadOnDemand { get; set; }
 }
 
 /// <summary>Bounds that hold where a model sets none of its own.</summary>

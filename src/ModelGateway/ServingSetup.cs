@@ -18,6 +18,10 @@ internal static class ServingSetup
     private static readonly TimeSpan FolderPollInterval = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan StorePollInterval = TimeSpan.FromSeconds(30);
 
+    // Of the container's limit, or of the machine's memory where there is none. The rest is for runs, bodies, answers that are remembered, and
+    // the pages of the files that are mapped; and the estimate is one.
+    private const double ShareForModels = 0.6;
+
     public static IServiceCollection AddServing(this IServiceCollection services)
     {
         services.AddSingleton(TimeProvider.System);
@@ -83,6 +87,8 @@ internal static class ServingSetup
             SettleTime = options.SettleTime,
             LoadParallelism = options.LoadParallelism,
             ArtifactFolder = options.ArtifactFolder ?? defaults.ArtifactFolder,
+            MemoryBudget = options.Memory.BudgetBytes ?? (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * ShareForModels),
+            LoadOnDemand = options.Memory.LoadOnDemand,
             QueueLength = options.Limits.QueueLength,
             PredictTimeout = options.Limits.PredictTimeout,
             Signatures = ConfiguredTrust.ReadSignatures(options.Signatures, contentRoot, []),

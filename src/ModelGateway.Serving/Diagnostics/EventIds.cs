@@ -24,6 +24,8 @@ internal static class EventIds
     public const int WarmupSkipped = 1205;
     public const int NotCached = 1206;
     public const int RowsNotIndependent = 1207;
+    public const int VersionEvicted = 1208;
+    public const int MemoryOverBudget = 1209;
     public const int RunFailed = 1300;
     public const int RunRefused = 1301;
     public const int CacheStoreTakenOut = 1410;

@@ -37,6 +37,12 @@ public sealed class ServingMetrics
         MemoryBytes = metrics.CreateGauge("modelgateway_model_memory_bytes", "Estimate of the native memory that a loaded version holds.", ServableLabels);
         LoadSeconds = metrics.CreateGauge("modelgateway_model_load_seconds", "Time from the start of fetching until Ready.", ServableLabels);
         ModelsByState = metrics.CreateGauge("modelgateway_model_versions", "Model versions by state.", ["state"]);
+        ModelMemoryBytes = metrics.CreateGauge("modelgateway_models_memory_bytes", "Estimate of the native memory that all models in memory hold, draining ones included.");
+        ModelMemoryBudget = metrics.CreateGauge("modelgateway_models_memory_budget_bytes", "What all models in memory may hold together.");
+        Evictions = metrics.CreateCounter("modelgateway_model_evictions_total", "Versions that left the memory because others needed the room.");
+        Wakes = metrics.CreateCounter("modelgateway_model_wakes_total", "Versions that were loaded because a request asked for them.");
+        WakeSeconds = metrics.CreateHistogram(
+            "modelgateway_model_wake_seconds", "Time that a request waited until the version that it asks for was loaded.", new HistogramConfiguration { Buckets = LatencyBuckets });
         LoadFailures = metrics.CreateCounter("modelgateway_model_load_failures_total", "Loads that ended in Failed.");
         ConfigFailures = metrics.CreateCounter("modelgateway_model_config_failures_total", "Reads of a model.yaml that found faults; the last good one stays in force.");
         RepositoryScans = metrics.CreateCounter("modelgateway_repository_scans_total", "Scans of the model repositories by outcome: success, unchanged, error.", ["repository", "outcome"]);
@@ -105,6 +111,16 @@ public sealed class ServingMetrics
     internal Gauge LoadSeconds { get; }
 
     internal Gauge ModelsByState { get; }
+
+    internal Gauge ModelMemoryBytes { get; }
+
+    internal Gauge ModelMemoryBudget { get; }
+
+    internal Counter Evictions { get; }
+
+    internal Counter Wakes { get; }
+
+    internal Histogram WakeSeconds { get; }
 
     internal Counter LoadFailures { get; }
 
