@@ -18,6 +18,8 @@ return args switch
     ["fetch-child", string kind, string endpoint] => await FetchBenchmark.RunChildAsync(kind, endpoint),
     ["publish", ..] => await PublishBenchmark.RunAsync(args[1..]),
     ["start", ..] => await StartBenchmark.RunAsync(),
+    ["session-start", ..] => SessionStartBenchmark.Run(args[1..]),
+    ["many-models", ..] => await ManyModelsBenchmark.RunAsync(args[1..]),
     ["pipeline", ..] => await PipelineBenchmark.RunAsync(args[1..]),
     ["micro", ..] => MicroBenchmarks.Run(args[1..]),
     ["cache-policy"] => CachePolicyBenchmark.Run(),
@@ -43,6 +45,8 @@ static int Usage()
           start                from process start to the first right answer; 100 models of 1 MB: time to ready, threads
           pipeline [case]      one request through Kestrel and the gateway without sockets: time and managed memory over a bare endpoint's
           micro [name]         one part of a request's way at a time, by BenchmarkDotNet: key, pool
+          session-start [rounds] large models with and without a kept graph: time of a session
+          many-models [count]  1,000 models of 1 MB that are loaded on demand: time to ready, threads, memory; then more than the budget holds
           cache-policy         the memory of predictions against plain LRU: hit ratios, time of a read with one and two threads
         """);
     return 1;
