@@ -120,7 +120,7 @@ internal sealed class RuntimeOptions
 internal sealed class MemoryOptions
 {
     [Range(1 << 20, long.MaxValue)]
-    [Description("What loaded models may take up together, by estimate (2.2 times their files and 4 MB each); bytes. Over it, the model used longest ago is unloaded and comes back when a request asks for it. Default: 60 % of the memory that the container may use.")]
+    [Description("What loaded models may take up together, by estimate (2.2 times their files and 4 MB each); bytes. Over it, the model used longest ago is unloaded and comes back when a request asks for it. Default: 60 % of the machine's memory; in a container with a limit 45 % of that.")]
     public long? BudgetBytes { get; set; }
 
     [Description("Load a model when the first request asks for it, in place of when it is found.")]

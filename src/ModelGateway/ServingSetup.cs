@@ -18,8 +18,8 @@ internal static class ServingSetup
     private static readonly TimeSpan FolderPollInterval = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan StorePollInterval = TimeSpan.FromSeconds(30);
 
-    // Of the container's limit, or of the machine's memory where there is none. The rest is for runs, bodies, answers that are remembered, and
-    // the pages of the files that are mapped; and the estimate is one.
+    // Of what .NET takes for its own at most: the machine's memory, or three quarters of the container's limit. The rest is for runs, bodies,
+    // answers that are remembered, and the pages of files that are mapped; and the estimate is one.
     private const double ShareForModels = 0.6;
 
     public static IServiceCollection AddServing(this IServiceCollection services)
