@@ -5,6 +5,7 @@ using ModelGateway.Auth;
 using ModelGateway.Caching;
 using ModelGateway.Repositories;
 using ModelGateway.Serving.Repository;
+using ModelGateway.Serving.Runtime.Onnx;
 using ModelGateway.Trust;
 
 namespace ModelGateway;
@@ -44,9 +45,15 @@ internal sealed class GatewayOptions
     [ValidateObjectMembers]
     public FetchOptions ArtifactCache { get; set; } = new();
 
+    [ValidateObjectMembers]
+    public GraphCacheSettings GraphCache { get; set; } = new();
+
     public SignatureOptions Signatures { get; set; } = new();
 
     public EncryptionOptions Encryption { get; set; } = new();
+
+    [ValidateObjectMembers]
+    public MemoryOptions Memory { get; set; } = new();
 
     [ValidateObjectMembers]
     public RuntimeOptions Runtime { get; set; } = new();
@@ -83,6 +90,17 @@ internal sealed class FetchOptions
     public int Parallelism { get; set; } = new ArtifactCacheOptions().Parallelism;
 }
 
+/// <summary>Optimized graphs, kept below the artifact folder.</summary>
+internal sealed class GraphCacheSettings
+{
+    [Description("Whether optimized graphs are kept on the disk, so that a model is loaded faster the next time. Never those of encrypted models, and none where Gateway:Signatures:Mode is Require.")]
+    public bool Enabled { get; set; } = true;
+
+    [Range(0, long.MaxValue)]
+    [Description("What they may take up on the disk, besides the artifact cache; bytes. Those used longest ago are removed first.")]
+    public long MaxBytes { get; set; } = new GraphCacheOptions("").MaxBytes;
+}
+
 /// <summary>ONNX Runtime in this process.</summary>
 internal sealed class RuntimeOptions
 {
@@ -100,6 +118,17 @@ internal sealed class RuntimeOptions
 
     [Description("Keep a memory arena a model: faster for some large models, and more memory.")]
     public bool MemoryArena { get; set; }
+}
+
+/// <summary>Which models are in memory.</summary>
+internal sealed class MemoryOptions
+{
+    [Range(1 << 20, long.MaxValue)]
+    [Description("What loaded models may take up together, by estimate (2.2 times their files and 4 MB each); bytes. Over it, the model used longest ago is unloaded and comes back when a request asks for it. Default: 60 % of the machine's memory; in a container with a limit 45 % of that.")]
+    public long? BudgetBytes { get; set; }
+
+    [Description("Load a model when the first request asks for it, in place of when it is found.")]
+    public bool LoadOnDemand { get; set; }
 }
 
 /// <summary>Bounds that hold where a model sets none of its own.</summary>

@@ -4,6 +4,7 @@ using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Inference;
 using ModelGateway.Serving.Lifecycle;
 using ModelGateway.Serving.Repository;
+using ModelGateway.Serving.Repository.Signing;
 using ModelGateway.Serving.Runtime;
 using ModelGateway.Serving.Runtime.Onnx;
 using ModelGateway.Trust;
@@ -17,13 +18,17 @@ internal static class ServingSetup
     private static readonly TimeSpan FolderPollInterval = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan StorePollInterval = TimeSpan.FromSeconds(30);
 
+    // Of what .NET takes for its own at most: the machine's memory, or three quarters of the container's limit. The rest is for runs, bodies,
+    // answers that are remembered, and the pages of files that are mapped; and the estimate is one.
+    private const double ShareForModels = 0.6;
+
     public static IServiceCollection AddServing(this IServiceCollection services)
     {
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(provider => ToServingOptions(
             provider.GetRequiredService<IOptions<GatewayOptions>>().Value, provider.GetRequiredService<IHostEnvironment>().ContentRootPath));
         services.AddSingleton(provider => ToOnnxOptions(
-            provider.GetRequiredService<IOptions<GatewayOptions>>().Value.Runtime, provider.GetRequiredService<ServingOptions>()));
+            provider.GetRequiredService<IOptions<GatewayOptions>>().Value, provider.GetRequiredService<ServingOptions>()));
         services.AddSingleton(CreateArtifactCache);
         services.AddSingleton(provider => new ListingJournal(
             Path.Combine(provider.GetRequiredService<ServingOptions>().ArtifactFolder, "listings"), provider.GetRequiredService<ILogger<ListingJournal>>()));
@@ -82,6 +87,8 @@ internal static class ServingSetup
             SettleTime = options.SettleTime,
             LoadParallelism = options.LoadParallelism,
             ArtifactFolder = options.ArtifactFolder ?? defaults.ArtifactFolder,
+            MemoryBudget = options.Memory.BudgetBytes ?? (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * ShareForModels),
+            LoadOnDemand = options.Memory.LoadOnDemand,
             QueueLength = options.Limits.QueueLength,
             PredictTimeout = options.Limits.PredictTimeout,
             Workers = options.Runtime.Workers ?? defaults.Workers,
@@ -90,11 +97,18 @@ internal static class ServingSetup
         };
     }
 
-    private static OnnxOptions ToOnnxOptions(RuntimeOptions options, ServingOptions serving) => new()
+    private static OnnxOptions ToOnnxOptions(GatewayOptions options, ServingOptions serving) => new()
     {
-        Threads = options.Threads,
-        ExecutionProvider = options.ExecutionProvider,
-        MemoryArena = options.MemoryArena,
+        Threads = options.Runtime.Threads,
+        ExecutionProvider = options.Runtime.ExecutionProvider,
+        MemoryArena = options.Runtime.MemoryArena,
+        GraphCache = ToGraphCacheOptions(options, serving),
         Encryption = serving.Encryption,
     };
+
+    // Whoever asks for signatures believes no file for lying in a folder of ours: the signature covers the model, and not what was made of it.
+    private static GraphCacheOptions? ToGraphCacheOptions(GatewayOptions options, ServingOptions serving) =>
+        options.GraphCache.Enabled && options.Signatures.Mode != SignatureMode.Require
+            ? new GraphCacheOptions(Path.Combine(serving.ArtifactFolder, "graphs")) { MaxBytes = options.GraphCache.MaxBytes }
+            : null;
 }

@@ -18,6 +18,8 @@ return args switch
     ["fetch-child", string kind, string endpoint] => await FetchBenchmark.RunChildAsync(kind, endpoint),
     ["publish", ..] => await PublishBenchmark.RunAsync(args[1..]),
     ["start", ..] => await StartBenchmark.RunAsync(),
+    ["session-start", ..] => SessionStartBenchmark.Run(args[1..]),
+    ["many-models", ..] => await ManyModelsBenchmark.RunAsync(args[1..]),
     ["pipeline", ..] => await PipelineBenchmark.RunAsync(args[1..]),
     ["micro", ..] => MicroBenchmarks.Run(args[1..]),
     ["batching", ..] => await BatchingBenchmark.RunAsync(args[1..]),
@@ -47,6 +49,8 @@ static int Usage()
           micro [name]         one part of a request's way at a time, by BenchmarkDotNet: key, pool
           batching [rounds]    automatic batching against none: models that gain much, little, nothing; 64, 16, 1 connections (needs wrk)
           starve [rounds]      p99 of /health/live and a tiny model beside a model at full use whose run takes 500, 35, 5 ms (needs wrk)
+          session-start [rounds] large models with and without a kept graph: time of a session
+          many-models [count]  1,000 models of 1 MB that are loaded on demand: time to ready, threads, memory; then more than the budget holds
           cache-policy         the memory of predictions against plain LRU: hit ratios, time of a read with one and two threads
         """);
     return 1;

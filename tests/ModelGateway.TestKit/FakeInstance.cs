@@ -19,7 +19,7 @@ public sealed class FakeInstance : IModelInstance
     public ModelMetadata Metadata { get; } = new("fake", "", new Dictionary<string, string>(), new Dictionary<string, long>());
 
     /// <inheritdoc/>
-    public long MemoryEstimate => 1;
+    public long MemoryEstimate { get; set; } = 1;
 
     /// <summary>Disposed while a run was in flight: the fault that handles are counted for.</summary>
     public bool DisposedDuringRun { get; private set; }

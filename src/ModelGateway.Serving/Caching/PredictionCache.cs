@@ -13,7 +13,8 @@ namespace ModelGateway.Serving.Caching;
 /// <remarks>
 /// The epochs of models and versions are kept in <c>_epochs</c>, guarded by <c>_gate</c>. Without a store they are this process's own; with one they are the store's,
 /// and until they are known nothing is asked for there or put there. A version whose epoch changes gets a new scope; what was kept under the
-/// old one can be found no more, and is removed from memory.
+/// old one can be found no more, and is removed from memory. The caches of versions that left the memory for others and will come back are
+/// in <c>_resting</c>, and stay open: a purge reaches them too.
 /// </remarks>
 public sealed class PredictionCache : IAsyncDisposable
 {
@@ -26,6 +27,7 @@ public sealed class PredictionCache : IAsyncDisposable
     private readonly Dictionary<string, long> _epochs = new(StringComparer.Ordinal);
     private readonly HashSet<string> _untold = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<ServableCache, bool> _open = new();
+    private readonly Dictionary<ServableId, ServableCache> _resting = [];
     private readonly WeightedLfuCache<PredictionKey, CachedPrediction> _memory;
     private readonly CacheOptions _options;
     private readonly ServingMetrics _metrics;
@@ -97,6 +99,10 @@ public sealed class PredictionCache : IAsyncDisposable
         {
             _open[cache] = true;
             Renew(cache);
+            if (_resting.Remove(id, out ServableCache? before))
+            {
+                TakeOver(before, cache);
+            }
         }
 
         if (refusal is null)
@@ -185,7 +191,18 @@ public sealed class PredictionCache : IAsyncDisposable
         .ToHashSet(StringComparer.Ordinal);
 
     /// <summary>Forgets a version that is gone for good, in all replicas; in the background, for callers that hold locks.</summary>
-    public void Forget(ServableId id) => _ = Task.Run(() => PurgeAsync(id.Model, id.Version).AsTask());
+    public void Forget(ServableId id) => _ = Task.Run(async () =>
+    {
+        lock (_gate)
+        {
+            if (_resting.Remove(id, out ServableCache? before))
+            {
+                Close(before);
+            }
+        }
+
+        await PurgeAsync(id.Model, id.Version);
+    });
 
     /// <summary>Shows the state of the memory in the metrics; to be called before they are read.</summary>
     public void Report()
@@ -211,11 +228,41 @@ public sealed class PredictionCache : IAsyncDisposable
         Keys.Dispose();
     }
 
+    internal void Rest(ServableCache cache)
+    {
+        lock (_gate)
+        {
+            // Where it is back already, before its last request was answered, there is nothing to come back to.
+            if (_open.Keys.Any(other => other != cache && other.Id == cache.Id) || !_open.ContainsKey(cache))
+            {
+                Close(cache);
+            }
+            else
+            {
+                _resting.Add(cache.Id, cache);
+            }
+        }
+    }
+
     internal void Close(ServableCache cache)
     {
         if (_open.TryRemove(cache, out _))
         {
             CloseScope(cache.Scope);
+        }
+    }
+
+    // Under the gate.
+    private void TakeOver(ServableCache before, ServableCache cache)
+    {
+        if (cache.IsSameAs(before) && cache.HasEpochsOf(before))
+        {
+            cache.TakeOver(before);
+            _open.TryRemove(before, out _);
+        }
+        else
+        {
+            Close(before);
         }
     }
 

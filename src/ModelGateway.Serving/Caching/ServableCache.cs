@@ -3,7 +3,10 @@ using ModelGateway.Serving.Tensors;
 
 namespace ModelGateway.Serving.Caching;
 
-/// <summary>The prediction cache as one loaded version sees it: its rules, its keys, and whether it pays. Dispose it when the version left the memory.</summary>
+/// <summary>
+/// The prediction cache as one loaded version sees it: its rules, its keys, and whether it pays. When the version left the memory, dispose it,
+/// or let it rest where the same version will come back.
+/// </summary>
 public sealed class ServableCache : IDisposable
 {
     private readonly PredictionCache _cache;
@@ -49,6 +52,17 @@ public sealed class ServableCache : IDisposable
 
     /// <summary>Forgets what this version was remembered with.</summary>
     public void Dispose() => _cache.Close(this);
+
+    /// <summary>Keeps what is remembered for the same version when it is loaded again.</summary>
+    public void Rest() => _cache.Rest(this);
+
+    /// <summary>Whether answers of the one are answers of the other: the same version of the same files with the same settings.</summary>
+    internal bool IsSameAs(ServableCache other) => Id == other.Id && _digest == other._digest && _settings == other._settings && Rules == other.Rules;
+
+    // Under the cache's gate, with the same epochs: what was kept under the scope of the other is found again.
+    internal void TakeOver(ServableCache other) => _scope = other._scope;
+
+    internal bool HasEpochsOf(ServableCache other) => _epochs == other._epochs;
 
     // Both under the cache's gate.
     internal bool IsOf(long modelEpoch, long versionEpoch, bool isShared) => _epochs == (modelEpoch, versionEpoch, isShared);

@@ -4,6 +4,8 @@ namespace ModelGateway.Serving.Diagnostics;
 internal static class EventIds
 {
     public const int RuntimeMessage = 1000;
+    public const int GraphRejected = 1001;
+    public const int GraphNotSaved = 1002;
     public const int RepositoryUnreadable = 1100;
     public const int RepositoryReadable = 1101;
     public const int NamePassedOver = 1102;
@@ -22,7 +24,9 @@ internal static class EventIds
     public const int WarmupSkipped = 1205;
     public const int NotCached = 1206;
     public const int RowsNotIndependent = 1207;
-    public const int NotBatched = 1208;
+    public const int NotBatched = 1210;
+    public const int VersionEvicted = 1208;
+    public const int MemoryOverBudget = 1209;
     public const int RunFailed = 1300;
     public const int RunRefused = 1301;
     public const int CacheStoreTakenOut = 1410;

@@ -44,6 +44,12 @@ public sealed class ServingMetrics
         MemoryBytes = metrics.CreateGauge("modelgateway_model_memory_bytes", "Estimate of the native memory that a loaded version holds.", ServableLabels);
         LoadSeconds = metrics.CreateGauge("modelgateway_model_load_seconds", "Time from the start of fetching until Ready.", ServableLabels);
         ModelsByState = metrics.CreateGauge("modelgateway_model_versions", "Model versions by state.", ["state"]);
+        ModelMemoryBytes = metrics.CreateGauge("modelgateway_models_memory_bytes", "Estimate of the native memory that all models in memory hold, draining ones included.");
+        ModelMemoryBudget = metrics.CreateGauge("modelgateway_models_memory_budget_bytes", "What all models in memory may hold together.");
+        Evictions = metrics.CreateCounter("modelgateway_model_evictions_total", "Versions that left the memory because others needed the room.");
+        Wakes = metrics.CreateCounter("modelgateway_model_wakes_total", "Versions that were loaded because a request asked for them.");
+        WakeSeconds = metrics.CreateHistogram(
+            "modelgateway_model_wake_seconds", "Time that a request waited until the version that it asks for was loaded.", new HistogramConfiguration { Buckets = LatencyBuckets });
         LoadFailures = metrics.CreateCounter("modelgateway_model_load_failures_total", "Loads that ended in Failed.");
         ConfigFailures = metrics.CreateCounter("modelgateway_model_config_failures_total", "Reads of a model.yaml that found faults; the last good one stays in force.");
         RepositoryScans = metrics.CreateCounter("modelgateway_repository_scans_total", "Scans of the model repositories by outcome: success, unchanged, error.", ["repository", "outcome"]);
@@ -56,6 +62,9 @@ public sealed class ServingMetrics
         ArtifactCacheBytes = metrics.CreateGauge("modelgateway_artifact_cache_bytes", "Size of the files in the artifact cache.");
         ArtifactCacheFiles = metrics.CreateCounter(
             "modelgateway_artifact_cache_files_total", "Files of the artifact cache that were found (hit), fetched (miss), damaged on disk or on the way, evicted.", ["outcome"]);
+        GraphCacheBytes = metrics.CreateGauge("modelgateway_graph_cache_bytes", "Size of the optimized graphs that are kept.");
+        GraphCacheGraphs = metrics.CreateCounter(
+            "modelgateway_graph_cache_graphs_total", "Optimized graphs that were found (hit) or not (miss), damaged, saved, not saved for want of room (unsaved), evicted.", ["outcome"]);
         StoreRequests = metrics.CreateCounter(
             "modelgateway_store_requests_total", "Requests to the stores of the model repositories, by what they ask for and how they end.", ["repository", "operation", "outcome"]);
         StoreBytes = metrics.CreateCounter("modelgateway_store_received_bytes_total", "Bytes of content received from the stores of the model repositories.", ["repository"]);
@@ -114,6 +123,16 @@ public sealed class ServingMetrics
 
     internal Gauge ModelsByState { get; }
 
+    internal Gauge ModelMemoryBytes { get; }
+
+    internal Gauge ModelMemoryBudget { get; }
+
+    internal Counter Evictions { get; }
+
+    internal Counter Wakes { get; }
+
+    internal Histogram WakeSeconds { get; }
+
     internal Counter LoadFailures { get; }
 
     internal Counter ConfigFailures { get; }
@@ -129,6 +148,11 @@ public sealed class ServingMetrics
     internal Gauge ArtifactCacheBytes { get; }
 
     internal Counter ArtifactCacheFiles { get; }
+
+    internal Gauge GraphCacheBytes { get; }
+
+    /// <summary>By outcome.</summary>
+    internal Counter GraphCacheGraphs { get; }
 
     internal Counter StoreRequests { get; }
 

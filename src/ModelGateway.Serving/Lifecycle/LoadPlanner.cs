@@ -9,7 +9,8 @@ namespace ModelGateway.Serving.Lifecycle;
 /// <param name="ReadyKey">The key of what answers now, or null.</param>
 /// <param name="FailedKey">The key whose load failed last, or null.</param>
 /// <param name="IsLoading">A loader has it.</param>
-internal readonly record struct VersionFacts(long Version, bool Loadable, string Key, string? ReadyKey, string? FailedKey, bool IsLoading);
+/// <param name="IsAsleep">It is loaded when a request asks for it.</param>
+internal readonly record struct VersionFacts(long Version, bool Loadable, string Key, string? ReadyKey, string? FailedKey, bool IsLoading, bool IsAsleep = false);
 
 /// <summary>What should be done for one model, now.</summary>
 /// <param name="Load">Versions to load, newest first.</param>
@@ -28,6 +29,7 @@ internal sealed record LoadPlan(IReadOnlyList<long> Load, IReadOnlyList<long> Un
 /// 3. A model that left the repository, or that the operator unloaded, drains at once.
 /// 4. Where the policy finds nothing to serve, what answers now stays as long as its files do: a typo in a policy takes no model
 ///    down, and a removed version goes.
+/// 5. A version that sleeps is left asleep, unless it has to take over from one that answers.
 /// </remarks>
 internal static class LoadPlanner
 {
@@ -46,10 +48,13 @@ internal static class LoadPlanner
         selected.UnionWith(available.Where(labelled.Contains));
         List<VersionFacts> desired = [.. candidates.Where(facts => selected.Contains(facts.Version)).OrderByDescending(facts => facts.Version)];
 
+        // What takes over has to be there first.
+        bool isTakenOver = versions.Any(facts => IsReady(facts) && !selected.Contains(facts.Version));
+
         // With nothing desired at all, only what has lost its files goes.
         bool MayDrain(VersionFacts facts) => IsReady(facts) && !selected.Contains(facts.Version) && (desired.Count > 0 || facts.Key.Length == 0);
         return new LoadPlan(
-            [.. desired.Where(NeedsLoad).Select(facts => facts.Version)],
+            [.. desired.Where(facts => NeedsLoad(facts) && (!facts.IsAsleep || isTakenOver)).Select(facts => facts.Version)],
             desired.All(IsReady) ? [.. versions.Where(MayDrain).Select(facts => facts.Version)] : [],
             [.. desired.Select(facts => facts.Version)]);
     }

@@ -27,7 +27,7 @@ public sealed class ModelView
         Config = config;
         Versions = versions;
         Reason = reason;
-        Default = versions.LastOrDefault(version => version.Servable is not null);
+        Default = versions.LastOrDefault(version => version.Servable is not null || version.IsOnDemand);
     }
 
     /// <summary>The model's name.</summary>
@@ -50,7 +50,7 @@ public sealed class ModelView
     /// <summary>A version of it is being loaded or loaded anew.</summary>
     public bool IsBusy { get; }
 
-    /// <summary>The newest version that is Ready: who names no version gets this one. Null if there is none.</summary>
+    /// <summary>The newest version that is Ready or comes on demand: who names no version gets this one. Null if there is none.</summary>
     public VersionView? Default { get; }
 
     /// <summary>The highest version number known, whatever its state, or null.</summary>
@@ -67,6 +67,9 @@ public sealed class ModelView
 /// <param name="Servable">Present while Ready; take a handle from the manager before running it.</param>
 public sealed record VersionView(ServableId Id, ServableState State, string? Reason, Servable? Servable)
 {
+    /// <summary>It is not in memory, and answers all the same: a request for it waits until it is loaded.</summary>
+    public bool IsOnDemand { get; init; }
+
     /// <summary>Where the files lie that answer or drain, or else those that would be loaded: the repository's location and the version's folder.</summary>
     public string? Source { get; init; }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ModelGateway.Serving.Caching;
 using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Models;
@@ -20,6 +21,7 @@ public sealed class Servable
     private readonly ModelArtifact _artifact;
     private readonly Action<Servable> _unloaded;
     private int _holders = 1;
+    private long _lastUsed = Stopwatch.GetTimestamp();
 
     internal Servable(ServableId id, ModelConfig config, ModelArtifact artifact, IModelInstance instance, InstancePool pool, ServableMetrics metrics, Action<Servable> unloaded)
     {
@@ -84,8 +86,20 @@ public sealed class Servable
     /// <summary>How requests come to run.</summary>
     public required RunScheduler Scheduler { get; init; }
 
+    /// <summary>It leaves the memory for others and will come back: what its answers are remembered in waits for it.</summary>
+    internal bool ComesBack { get; set; }
+
+    /// <summary>When a request last took hold of it, or when it was loaded; a timestamp of <see cref="Stopwatch"/>.</summary>
+    internal long LastUsed => Volatile.Read(ref _lastUsed);
+
+    /// <summary>Nobody holds it but the manager; the next moment a request may.</summary>
+    internal bool IsIdle => Volatile.Read(ref _holders) == 1;
+
     /// <summary>What its answers are remembered in; null for nothing.</summary>
     public ServableCache? Cache { get; internal set; }
+
+    /// <summary>Notes that it is used now.</summary>
+    internal void Touch() => Volatile.Write(ref _lastUsed, Stopwatch.GetTimestamp());
 
     /// <summary>Takes a handle unless the servable is already being disposed.</summary>
     internal ServableHandle? TryAcquire()
@@ -96,6 +110,7 @@ public sealed class Servable
             int seen = Interlocked.CompareExchange(ref _holders, holders + 1, holders);
             if (seen == holders)
             {
+                Touch();
                 return new ServableHandle(this);
             }
 
@@ -110,7 +125,15 @@ public sealed class Servable
     {
         if (Interlocked.Decrement(ref _holders) == 0)
         {
-            Cache?.Dispose();
+            if (ComesBack)
+            {
+                Cache?.Rest();
+            }
+            else
+            {
+                Cache?.Dispose();
+            }
+
             _instance.Dispose();
             _artifact.Dispose();
             Metrics.Dispose();

@@ -10,6 +10,7 @@ public sealed partial class ServableManager
 {
     // Ten seconds become five minutes.
     private const int MostDoublings = 5;
+    private const string DormantReason = "It is not in memory, and is loaded when a request asks for it.";
 
     // What was still settling when the repositories were first read belongs to the start; what comes later does not hold it up.
     private void NoteSettling(RepositoryListing listing)
@@ -45,7 +46,9 @@ public sealed partial class ServableManager
         {
             if (!slot.Versions.TryGetValue(found.Version, out VersionSlot? version))
             {
-                version = new VersionSlot(new ServableId(slot.Name, found.Version)) { WasThereAtStart = _settlingAtStart is null };
+                // Where the model is in use, its new version is not to be waited for.
+                bool isInUse = slot.Versions.Values.Any(other => other.Ready is not null || other.Loading is not null);
+                version = new VersionSlot(new ServableId(slot.Name, found.Version)) { WasThereAtStart = _settlingAtStart is null, IsAsleep = _options.LoadOnDemand && !isInUse };
                 slot.Versions.Add(found.Version, version);
                 _metrics.ModelVersions(version.State).Inc();
             }
@@ -116,7 +119,7 @@ public sealed partial class ServableManager
             return;
         }
 
-        slot.MoveLabels();
+        WakeWithoutRequest(slot);
         DateTimeOffset now = _time.GetUtcNow();
         List<VersionFacts> facts = [.. slot.Versions.Values.Select(version => new VersionFacts(
             version.Id.Version,
@@ -124,8 +127,14 @@ public sealed partial class ServableManager
             slot.KeyOf(version),
             version.Ready is null ? null : version.ReadyKey,
             version.FailedKey,
-            version.Loading is not null))];
+            version.Loading is not null,
+            version.IsAsleep))];
         LoadPlan plan = LoadPlanner.Plan(slot.Config.VersionPolicy, [.. slot.Config.Labels.Values, .. slot.Labels.Values], slot.UnloadedByOperator, slot.IsListed && slot.Versions.Values.Any(version => version.Listing is not null), facts);
+        foreach (VersionSlot version in slot.Versions.Values)
+        {
+            version.IsDesired = plan.Desired.Contains(version.Id.Version);
+        }
+
         foreach (long version in plan.Load)
         {
             StartLoad(slot, slot.Versions[version]);
@@ -138,6 +147,18 @@ public sealed partial class ServableManager
 
         // After the view is published; a dispose must not run under the lock.
         drained.ForEach(servable => ThreadPool.QueueUserWorkItem(static held => held.Release(), servable, preferLocal: false));
+        AdmitLoads();
+    }
+
+    // Pinned models never sleep, and a label that is to move waits for its new version to be there.
+    private static void WakeWithoutRequest(ModelSlot slot)
+    {
+        slot.MoveLabels();
+        foreach (VersionSlot version in slot.Versions.Values.Where(version => version.IsAsleep))
+        {
+            long number = version.Id.Version;
+            version.IsAsleep = !slot.Config.Pinned && !slot.Config.Labels.Any(label => label.Value == number && slot.Labels[label.Key] != number);
+        }
     }
 
     private void StartLoad(ModelSlot slot, VersionSlot version)
@@ -146,6 +167,7 @@ public sealed partial class ServableManager
         version.Loading = cancellation;
         string key = slot.KeyOf(version);
         version.LoadingKey = key;
+        version.IsAsleep = false;
         if (version.Ready is null)
         {
             // Until a loader is free: whatever it waited for before is no longer the reason.
@@ -155,7 +177,8 @@ public sealed partial class ServableManager
         ModelConfig config = slot.Config;
         VersionListing listing = version.Listing!;
         _loading++;
-        _threads.Enqueue(() => Load(slot, version, listing, config, key, cancellation));
+        long bytes = ModelMemory.Estimate(listing.Files.Sum(file => file.Size));
+        _pending.Add(new PendingLoad(slot, version, bytes, cancellation, () => Load(slot, version, listing, config, key, cancellation)));
     }
 
     private Servable StartDrain(VersionSlot version)
@@ -183,13 +206,17 @@ public sealed partial class ServableManager
             {
                 Enter(version, ServableState.Failed, slot.ConfigFault);
             }
-            else if (version.State is ServableState.Discovered or ServableState.Unloaded or ServableState.Failed && version.FailedKey != slot.KeyOf(version))
+            else if (version is { IsAsleep: true, IsDesired: true } && version.State != ServableState.Draining)
+            {
+                Enter(version, ServableState.Dormant, DormantReason);
+            }
+            else if (version.State is ServableState.Discovered or ServableState.Dormant or ServableState.Unloaded or ServableState.Failed && version.FailedKey != slot.KeyOf(version))
             {
                 string? wait = version.Listing?.WaitReason;
                 bool retries = version.RetryAt != default;
                 Enter(
                     version,
-                    version.State == ServableState.Failed && !retries ? ServableState.Discovered : version.State,
+                    version.State == ServableState.Dormant || (version.State == ServableState.Failed && !retries) ? ServableState.Discovered : version.State,
                     slot.UnloadedByOperator ? "It was unloaded by request."
                         : slot.Conflict ?? wait ?? (retries ? version.Reason : plan.Desired.Contains(version.Id.Version) ? null : "The version policy does not select it."));
             }
@@ -224,6 +251,10 @@ public sealed partial class ServableManager
         lock (_gate)
         {
             version.Loading = null;
+            version.IsWaking = false;
+            version.IsRequested = false;
+            _reserved -= version.Reserved;
+            version.Reserved = 0;
             cancellation.Dispose();
             _loading--;
             if (failure is not null)
@@ -262,6 +293,9 @@ public sealed partial class ServableManager
             {
                 _inMemory++;
                 version.InMemory++;
+                _memory += servable.MemoryEstimate;
+                _reserved -= version.Reserved;
+                version.Reserved = 0;
             }
 
             return (servable, null);
@@ -363,6 +397,7 @@ public sealed partial class ServableManager
         {
             _inMemory--;
             version.InMemory--;
+            _memory -= servable.MemoryEstimate;
             Log.VersionUnloaded(_logger, servable.Id.Model, servable.Id.Version);
 
             // One that was replaced by new files may outlive, or be outlived by, its successor.
@@ -372,6 +407,7 @@ public sealed partial class ServableManager
                 Advance(slot);
             }
 
+            AdmitLoads();
             Pulse();
         }
     }

@@ -52,6 +52,7 @@ public sealed partial class ServableManager : IDisposable
         _options = options;
         _time = time;
         _logger = logger;
+        metrics.ModelMemoryBudget.Set(options.MemoryBudget);
     }
 
     /// <summary>Every repository was read, and every version that lay there at the first reading is Ready, Failed or not wanted.</summary>
@@ -66,7 +67,7 @@ public sealed partial class ServableManager : IDisposable
     /// <summary>All models as they are now.</summary>
     public RepositoryView Snapshot() => new(_models.Values.Select(slot => slot.View));
 
-    /// <summary>Borrows the version that a caller asks for.</summary>
+    /// <summary>Borrows the version that a caller asks for, if it is in memory.</summary>
     /// <param name="spec">Model, and version, label or neither.</param>
     /// <param name="mayName">Which model names the error may suggest; null for all.</param>
     /// <param name="handle">To be disposed when the answer is written.</param>
@@ -83,7 +84,13 @@ public sealed partial class ServableManager : IDisposable
                 return false;
             }
 
-            handle = version!.Servable!.TryAcquire();
+            if (version!.Servable is not { } servable)
+            {
+                error = VersionResolver.NotReady(version);
+                return false;
+            }
+
+            handle = servable.TryAcquire();
             if (handle is not null)
             {
                 return true;
@@ -96,10 +103,14 @@ public sealed partial class ServableManager : IDisposable
     /// <summary>
     /// The version that <see cref="TryAcquire"/> would lend, or null; for its counters and its cache alone, since nothing keeps it loaded.
     /// </summary>
-    public Servable? Peek(in ModelSpec spec) =>
-        _models.TryGetValue(spec.Model, out ModelSlot? slot) ? VersionResolver.Resolve(slot.View, spec, out _)?.Servable : null;
+    public Servable? Peek(in ModelSpec spec)
+    {
+        Servable? servable = _models.TryGetValue(spec.Model, out ModelSlot? slot) ? VersionResolver.Resolve(slot.View, spec, out _)?.Servable : null;
+        servable?.Touch();
+        return servable;
+    }
 
-    /// <summary>What <see cref="TryAcquire"/> would refuse with, or null; takes no handle.</summary>
+    /// <summary>What <see cref="AcquireAsync"/> would refuse with, or null where it gives a handle now or once the version is loaded; takes no handle.</summary>
     public PredictError? Check(in ModelSpec spec, Func<string, bool>? mayName)
     {
         Resolve(spec, mayName, out PredictError? error);
@@ -186,6 +197,8 @@ public sealed partial class ServableManager : IDisposable
             {
                 version.RetryAt = default;
                 version.Failures = 0;
+                version.IsAsleep = false;
+                version.IsRequested = true;
 
                 // A load under way of these very files with these very settings is the one that is asked for.
                 if (version.Loading is null || version.LoadingKey != slot.KeyOf(version))
@@ -231,6 +244,7 @@ public sealed partial class ServableManager : IDisposable
             }
 
             _disposed = true;
+            _pending.Clear();
             foreach (VersionSlot version in _models.Values.SelectMany(slot => slot.Versions.Values))
             {
                 version.Loading?.Cancel();
@@ -288,6 +302,12 @@ public sealed partial class ServableManager : IDisposable
 
         [LoggerMessage(EventId = EventIds.VersionUnloaded, Level = LogLevel.Information, Message = "{Model}/{Version} left the memory")]
         public static partial void VersionUnloaded(ILogger logger, string model, long version);
+
+        [LoggerMessage(EventId = EventIds.VersionEvicted, Level = LogLevel.Information, Message = "{Model}/{Version} leaves the memory ({Bytes} bytes by estimate) for others and comes back when it is asked for")]
+        public static partial void VersionEvicted(ILogger logger, string model, long version, long bytes);
+
+        [LoggerMessage(EventId = EventIds.MemoryOverBudget, Level = LogLevel.Warning, Message = "{Model}/{Version} takes {Bytes} bytes by estimate, for which the budget of {Budget} has no room, and nothing is left that could go: it is loaded all the same. Give the models more memory (Gateway:Memory:BudgetBytes)")]
+        public static partial void MemoryOverBudget(ILogger logger, string model, long version, long bytes, long budget);
 
         [LoggerMessage(EventId = EventIds.ConfigFaulty, Level = LogLevel.Error, Message = "model.yaml of {Model} is faulty, the last good one stays in force: {Faults}")]
         public static partial void ConfigFaulty(ILogger logger, string model, string faults);

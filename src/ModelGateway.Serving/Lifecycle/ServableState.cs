@@ -27,6 +27,9 @@ public enum ServableState
     /// <summary>It was replaced or removed, and finishes the requests it holds.</summary>
     Draining,
 
+    /// <summary>It is not in memory, and is loaded when a request asks for it.</summary>
+    Dormant,
+
     /// <summary>It is gone from memory.</summary>
     Unloaded,
 

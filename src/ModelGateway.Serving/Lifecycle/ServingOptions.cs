@@ -18,6 +18,15 @@ public sealed record ServingOptions
     /// <summary>Requests that may wait for an instance of one model.</summary>
     public int QueueLength { get; init; } = 1000;
 
+    /// <summary>
+    /// What loaded models may take up together, by estimate; bytes. Over it, those used longest ago are unloaded and come back when a request
+    /// asks for them.
+    /// </summary>
+    public long MemoryBudget { get; init; } = long.MaxValue;
+
+    /// <summary>Models are loaded when the first request asks for them, in place of when they are found.</summary>
+    public bool LoadOnDemand { get; init; }
+
     /// <summary>Longest time for waiting and running together.</summary>
     public TimeSpan PredictTimeout { get; init; } = TimeSpan.FromSeconds(30);
 

@@ -3,7 +3,7 @@ using ModelGateway.Serving.Models;
 
 namespace ModelGateway.Serving.Lifecycle;
 
-/// <summary>From what a caller asks for to a version that is Ready, or to the error that says why there is none.</summary>
+/// <summary>From what a caller asks for to a version that is Ready or comes on demand, or to the error that says why there is none.</summary>
 internal static class VersionResolver
 {
     public static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
@@ -23,9 +23,12 @@ internal static class VersionResolver
         }
 
         VersionView? version = number is { } wanted ? model.Find(wanted) : model.Default;
-        error = version is null ? Missing(model, spec, number) : version.Servable is null ? NotReady(version) : null;
+        error = version is null ? Missing(model, spec, number) : version is { Servable: null, IsOnDemand: false } ? NotReady(version) : null;
         return error is null ? version : null;
     }
+
+    public static PredictError NotReady(VersionView version) =>
+        new(PredictErrorKind.NotReady, $"'{version.Id}' is not ready: it is {version.State}.{Because(version.Reason)}") { RetryAfter = RetryAfter };
 
     private static PredictError UnknownLabel(ModelView model, string label)
     {
@@ -53,9 +56,6 @@ internal static class VersionResolver
             ? new PredictError(PredictErrorKind.NotReady, $"The model '{model.Name}' has no versions yet.{Because(model.Reason)}") { RetryAfter = RetryAfter }
             : NotReady(newest);
     }
-
-    private static PredictError NotReady(VersionView version) =>
-        new(PredictErrorKind.NotReady, $"'{version.Id}' is not ready: it is {version.State}.{Because(version.Reason)}") { RetryAfter = RetryAfter };
 
     private static string Because(string? reason) => reason is null ? "" : " " + reason;
 }

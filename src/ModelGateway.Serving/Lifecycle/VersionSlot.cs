@@ -40,6 +40,24 @@ internal sealed class VersionSlot(ServableId id)
     /// <summary>What the loader was given.</summary>
     public string? LoadingKey { get; set; }
 
+    /// <summary>Kept out of memory until a request asks for it, or until it has to take over from a version that answers.</summary>
+    public bool IsAsleep { get; set; }
+
+    /// <summary>A request asked for it while it slept, and it is not loaded yet: requests wait for it.</summary>
+    public bool IsWaking { get; set; }
+
+    /// <summary>It should answer, as the planner last found.</summary>
+    public bool IsDesired { get; set; }
+
+    /// <summary>An explicit load asked for it, which has not ended yet.</summary>
+    public bool IsRequested { get; set; }
+
+    /// <summary>Requests that wait until it is loaded.</summary>
+    public int Waiting { get; set; }
+
+    /// <summary>Set aside for its load under way; bytes.</summary>
+    public long Reserved { get; set; }
+
     /// <summary>Raised by an explicit load, so that unchanged files are loaded anew.</summary>
     public int Generation { get; set; }
 
@@ -58,6 +76,7 @@ internal sealed class VersionSlot(ServableId id)
         bool isInMemory = state is ServableState.Ready or ServableState.Draining;
         return new VersionView(Id, state, Reason, Ready)
         {
+            IsOnDemand = Ready is null && IsDesired && (IsAsleep || IsWaking),
             Source = isInMemory ? Loaded.Source : Listing?.Source,
             Digest = isInMemory ? Loaded.Digest : Listing is null || Listing.Fingerprint != Fetched.Fingerprint ? Listing?.Digest : Fetched.Digest,
         };
@@ -67,6 +86,8 @@ internal sealed class VersionSlot(ServableId id)
 /// <summary>The manager's working state of one model. Touched under the manager's lock only, except <see cref="View"/>.</summary>
 internal sealed class ModelSlot(string name)
 {
+    private TaskCompletionSource? _published;
+
     // Readers may find the slot before it is filled, so there is a view from the first moment.
     private volatile ModelView _view = new(name, ModelConfig.Default, [], reason: null, isBusy: false);
 
@@ -109,11 +130,19 @@ internal sealed class ModelSlot(string name)
         label => !IsReady(label.Value) && Labels.TryGetValue(label.Key, out long before) && IsReady(before) ? before : label.Value,
         StringComparer.Ordinal);
 
-    public void Publish() => _view = new ModelView(
-        Name, Config, [.. Versions.Values.Select(slot => slot.ToView())], Conflict ?? ConfigFault, Versions.Values.Any(slot => slot.Loading is not null))
+    public void Publish()
     {
-        Labels = Labels,
-    };
+        _view = new ModelView(
+            Name, Config, [.. Versions.Values.Select(slot => slot.ToView())], Conflict ?? ConfigFault, Versions.Values.Any(slot => slot.Loading is not null))
+        {
+            Labels = Labels,
+        };
+        _published?.SetResult();
+        _published = null;
+    }
+
+    /// <summary>Completes when readers see something new.</summary>
+    public Task NextPublish() => (_published ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
 
     private bool IsReady(long version) => Versions.GetValueOrDefault(version)?.Ready is not null;
 

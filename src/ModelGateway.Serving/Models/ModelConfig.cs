@@ -48,6 +48,9 @@ public sealed record ModelConfig
     /// <summary>Keep ONNX Runtime's memory arena for this model; null: the gateway's setting.</summary>
     public bool? MemoryArena { get; init; }
 
+    /// <summary>It stays in memory whatever else is needed, and is loaded when it is found, also where others are loaded on demand.</summary>
+    public bool Pinned { get; init; }
+
     /// <summary>What runs before the version is Ready.</summary>
     public WarmupConfig Warmup { get; init; } = WarmupConfig.Automatic;
 

@@ -20,12 +20,11 @@ internal static class ModelOperation
     public static OpenApiOperation Describe(ModelView model, Servable servable, OpenApiDocument document)
     {
         JsonNode? example = ExampleBody.TryWrite(servable, LargestExample) is { } body ? JsonNode.Parse(body) : null;
-        string? description = model.Config.Description;
         return new OpenApiOperation
         {
             Tags = new HashSet<OpenApiTagReference> { new(Tag, document) },
             OperationId = $"predict-{model.Name}",
-            Summary = string.IsNullOrWhiteSpace(description) ? $"Predict with {model.Name}" : description,
+            Summary = SummaryOf(model),
             Description = DescribeModel(servable, example is not null),
             RequestBody = new OpenApiRequestBody
             {
@@ -42,6 +41,19 @@ internal static class ModelOperation
             },
         };
     }
+
+    /// <summary>Describes a model that is not in memory: what it takes shows once a request, or a look at its metadata, has had it loaded.</summary>
+    public static OpenApiOperation DescribeDormant(ModelView model, OpenApiDocument document) => new()
+    {
+        Tags = new HashSet<OpenApiTagReference> { new(Tag, document) },
+        OperationId = $"predict-{model.Name}",
+        Summary = SummaryOf(model),
+        Description = $"The model is not in memory and is loaded for the first request that asks for it. `GET /v2/models/{model.Name}` loads it too; then this page shows its inputs.",
+        RequestBody = GenericBody.For($"predict/{model.Name}"),
+        Responses = new OpenApiResponses { ["200"] = new OpenApiResponse { Description = "The prediction." } },
+    };
+
+    private static string SummaryOf(ModelView model) => string.IsNullOrWhiteSpace(model.Config.Description) ? $"Predict with {model.Name}" : model.Config.Description;
 
     private static OpenApiSchema RequestSchema(Servable servable)
     {

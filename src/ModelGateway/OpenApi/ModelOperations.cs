@@ -22,9 +22,11 @@ internal sealed class ModelOperations(ServableManager manager, IOptions<GatewayO
         var paths = new OpenApiPaths();
         foreach (ModelView model in manager.Snapshot().Models.Values.OrderBy(model => model.Name, StringComparer.Ordinal))
         {
-            if (model.Default?.Servable is { } servable && mayUse?.Invoke(model.Name) != false)
+            if (model.Default is { } version && mayUse?.Invoke(model.Name) != false)
             {
-                OpenApiOperation operation = ModelOperation.Describe(model, servable, swaggerDoc);
+                OpenApiOperation operation = version.Servable is { } servable
+                    ? ModelOperation.Describe(model, servable, swaggerDoc)
+                    : ModelOperation.DescribeDormant(model, swaggerDoc);
                 common.Add(operation, swaggerDoc, Scopes.Predict);
                 paths[$"/predict/{model.Name}"] = new OpenApiPathItem { Operations = new() { [HttpMethod.Post] = operation } };
             }
@@ -39,7 +41,7 @@ internal sealed class ModelOperations(ServableManager manager, IOptions<GatewayO
 
         // The framework's own shape of errors, which endpoints announce and nobody refers to any more.
         swaggerDoc.Components?.Schemas?.Remove(nameof(ProblemDetails));
-        var models = new OpenApiTag { Name = ModelOperation.Tag, Description = "The models that are loaded now, each with its own inputs and outputs." };
+        var models = new OpenApiTag { Name = ModelOperation.Tag, Description = "The models that answer, each with its own inputs and outputs as far as it is loaded now." };
         IEnumerable<OpenApiTag> others = (swaggerDoc.Tags ?? new HashSet<OpenApiTag>()).OrderBy(tag => Array.IndexOf(TagOrder, tag.Name));
         swaggerDoc.Tags = new HashSet<OpenApiTag>([models, .. others]);
     }

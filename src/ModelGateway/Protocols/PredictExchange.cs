@@ -109,15 +109,16 @@ internal sealed class PredictExchange(
 
     private async Task PredictAsync(HttpContext http, ModelSpec spec, IPredictProtocol protocol, RequestBodyResult body, long started)
     {
-        if (!manager.TryAcquire(spec, access.Filter(http), out ServableHandle? handle, out PredictError? gone))
+        AcquireResult acquired = await manager.AcquireAsync(spec, access.Filter(http), http.RequestAborted);
+        if (!acquired.IsSuccess)
         {
-            await RefuseUnrouted(http, gone, started);
+            await RefuseUnrouted(http, acquired.Error, started);
             return;
         }
 
-        using (handle)
+        using (acquired.Handle)
         {
-            Servable servable = handle.Servable;
+            Servable servable = acquired.Handle.Servable;
             servable.Metrics.InFlight.Inc();
             try
             {

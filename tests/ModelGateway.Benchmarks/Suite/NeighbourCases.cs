@@ -15,7 +15,7 @@ internal static class NeighbourCases
     private const long SlowTurns = 500_000;
 
     /// <summary>What makes the gateway load a model when it is first asked for.</summary>
-    private static (string Key, string Value)[] LazyLoading { get; } = [];
+    private static (string Key, string Value)[] LazyLoading { get; } = [("Gateway__Memory__LoadOnDemand", "true")];
 
     public static (string Name, Func<Bench, Task> Prepare)[] All { get; } =
     [

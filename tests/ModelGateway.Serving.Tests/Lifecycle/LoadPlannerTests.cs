@@ -6,7 +6,7 @@ namespace ModelGateway.Serving.Tests.Lifecycle;
 
 /// <summary>
 /// The planner's rules as tables. A version is spelled <c>number:flags</c>: c complete in the repository, r Ready, n Ready with older
-/// files (c: newer ones are there), f failed with these files, l loading.
+/// files (c: newer ones are there), f failed with these files, l loading, s asleep.
 /// </summary>
 public class LoadPlannerTests
 {
@@ -37,6 +37,12 @@ public class LoadPlannerTests
     [InlineData("policy that selects nothing takes nothing down", "specific:9", "1:cr", "", "")]
     [InlineData("loading is not started twice", "all", "1:cl 2:cl", "", "")]
     [InlineData("one of two desired is not Ready yet", "latest:2", "1:cr 2:cr 3:c", "3", "")]
+    [InlineData("what sleeps is left asleep", "latest:1", "1:cs 2:cs", "", "")]
+    [InlineData("asleep beside one that answers for itself", "all", "1:cr 2:cs", "", "")]
+    [InlineData("asleep and to take over", "latest:1", "1:cr 2:cs", "2", "")]
+    [InlineData("asleep behind one that failed", "latest:1", "1:cs 2:cf", "", "")]
+    [InlineData("files gone, the other one sleeps", "latest:1", "1:cs 2:r", "1", "")]
+    [InlineData("one sleeps and one is new", "latest:2", "1:cs 2:c", "2", "")]
     public void Plan_ByRule(string rule, string policy, string versions, string load, string unload)
     {
         LoadPlan plan = LoadPlanner.Plan(ParsePolicy(policy), [], unloadedByOperator: false, inRepository: true, Parse(versions));
@@ -90,6 +96,6 @@ public class LoadPlannerTests
             bool listed = flags.Contains('c') || flags.Contains('n') || flags.Length == 0;
             string? ready = flags.Contains('r') ? "key" : flags.Contains('n') ? "older key" : null;
             return new VersionFacts(
-                long.Parse(parts[0]), flags.Contains('c'), listed ? "key" : "", ready, flags.Contains('f') ? "key" : null, flags.Contains('l'));
+                long.Parse(parts[0]), flags.Contains('c'), listed ? "key" : "", ready, flags.Contains('f') ? "key" : null, flags.Contains('l'), flags.Contains('s'));
         })];
 }

@@ -6,7 +6,7 @@ namespace ModelGateway.Serving.Tests.Models;
 
 public sealed class LoadFingerprintTests
 {
-    private static readonly string[] Live = ["description: x", "version_policy: all", "labels: {a: 1}", "metadata: {team: vision}", "version_metadata: {3: {run_id: 4f1c}}"];
+    private static readonly string[] Live = ["description: x", "pinned: true", "version_policy: all", "labels: {a: 1}", "metadata: {team: vision}", "version_metadata: {3: {run_id: 4f1c}}"];
 
     private static readonly string[] Loading =
     [

@@ -69,7 +69,7 @@ public sealed class ModelConfigErrorTests
     [InlineData("cache: {max_value_bytes: 2GiB}", "line 1: cache.max_value_bytes: expects a number of bytes or a size such as 64MiB, from 1KiB to 1GiB, but got '2GiB'")]
     [InlineData("cache: {tll: 1m}", "line 1: cache.tll: is not a known key. Did you mean 'ttl'?")]
     [InlineData("rows_independent: on", "line 1: rows_independent: expects true or false, but got 'on'")]
-    [InlineData("colour: red", "line 1: colour: is not a known key. Known here: description, version_policy, labels, metadata, version_metadata, instances, weight, batching, threads, graph_optimization, execution_provider, memory_arena, warmup, class_labels, limits, cache, rows_independent.")]
+    [InlineData("colour: red", "line 1: colour: is not a known key. Known here: description, version_policy, labels, metadata, version_metadata, instances, weight, batching, threads, graph_optimization, execution_provider, memory_arena, pinned, warmup, class_labels, limits, cache, rows_independent.")]
     [InlineData("Threads: 1", "line 1: Threads: is not a known key. Did you mean 'threads'?")]
     [InlineData("- threads: 1", "line 1: expects a map of settings, but got a list")]
     [InlineData("iris", "line 1: expects a map of settings, but got 'iris'")]

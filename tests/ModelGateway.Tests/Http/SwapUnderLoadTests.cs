@@ -50,7 +50,7 @@ public sealed class SwapUnderLoadTests
         await CheckNothingIsLeftAsync(gateway, Last, artifacts);
         gateway.Process.Terminate();
         await gateway.Process.WaitForExitAsync(HttpGateway.Patience);
-        Assert.Equal(["blobs", "listings", "partial", "refs"], artifacts.EnumerateFileSystemInfos().Select(entry => entry.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(["blobs", "graphs", "listings", "partial", "refs"], artifacts.EnumerateFileSystemInfos().Select(entry => entry.Name).Order(StringComparer.Ordinal));
         Assert.Empty(artifacts.EnumerateFileSystemInfos("partial/*"));
         artifacts.Delete(recursive: true);
     }

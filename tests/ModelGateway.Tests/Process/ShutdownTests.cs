@@ -29,7 +29,7 @@ public sealed class ShutdownTests : IDisposable
         Assert.Equal(0, await gateway.WaitForExitAsync(Patience));
 
         // What the next start needs, whether or not the repository is away then; nothing half-written, no folder of a session.
-        Assert.Equal(["blobs", "listings", "partial", "refs"], Directory.EnumerateFileSystemEntries(artifacts).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(["blobs", "graphs", "listings", "partial", "refs"], Directory.EnumerateFileSystemEntries(artifacts).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(artifacts, "partial")));
         Assert.EndsWith(".json", Assert.Single(Directory.EnumerateFileSystemEntries(Path.Combine(artifacts, "listings"))), StringComparison.Ordinal);
         Directory.Delete(artifacts, recursive: true);

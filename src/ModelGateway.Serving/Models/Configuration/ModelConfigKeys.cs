@@ -144,6 +144,15 @@ internal static class ModelConfigKeys
             Description = "Keep ONNX Runtime's memory arena for this model: faster with shapes that repeat, more memory with shapes that vary.",
             WhenUnset = GatewaySetting,
         },
+        new ValueKey<ModelConfig, bool>(
+            "pinned",
+            new BooleanType(),
+            config => config.Pinned,
+            (config, isPinned) => config with { Pinned = isPinned })
+        {
+            Description = "The model stays in memory when others need room, and is loaded at once where the gateway loads models on demand.",
+            IsLive = true,
+        },
         new ReferenceKey<ModelConfig, WarmupConfig>(
             "warmup",
             new WarmupType(),

@@ -68,6 +68,8 @@ internal sealed class OnnxModelInstance : IModelInstance
         {
             options.Dispose();
         }
+
+        NativeHeap.GiveBack(MemoryEstimate);
     }
 
     private RunOptions RentOptions()

@@ -1,5 +1,7 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
 using Microsoft.ML.OnnxRuntime;
+using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Models;
 using ModelGateway.Serving.Repository;
 
@@ -8,51 +10,131 @@ namespace ModelGateway.Serving.Runtime.Onnx;
 /// <summary>Loads ONNX files into sessions that share the process's thread pool.</summary>
 public sealed class OnnxModelRuntime : IModelRuntime
 {
-    // Measured over tiny to large models: a session holds 1.5 to 2.1 times its file, and some 0.4 MB at least.
-    private const double MemoryPerFileByte = 2.2;
-    private const long MemoryOfAnySession = 4 << 20;
     private const string CpuProvider = "cpu";
     private readonly OnnxOptions _options;
+    private readonly GraphCache? _graphs;
 
-    /// <summary>Makes ONNX Runtime's environment, once a process.</summary>
-    public OnnxModelRuntime(OnnxOptions options, ILogger<OnnxModelRuntime> logger)
+    /// <summary>Makes ONNX Runtime's environment, once a process, and opens the folder of optimized graphs.</summary>
+    /// <exception cref="IOException">That folder cannot be made.</exception>
+    /// <exception cref="UnauthorizedAccessException">That folder cannot be made.</exception>
+    public OnnxModelRuntime(OnnxOptions options, ILogger<OnnxModelRuntime> logger, ServingMetrics? metrics = null)
     {
         _options = options;
 
         // .NET counts the container's quota; the runtime itself would count the machine's cores.
         OnnxEnvironment.EnsureCreated(options.Threads ?? Environment.ProcessorCount, logger);
+        _graphs = options.GraphCache is { } graphs ? new GraphCache(graphs, metrics, logger) : null;
     }
 
     /// <inheritdoc/>
     public IModelInstance Load(ModelArtifact artifact, ModelConfig config, CancellationToken cancellationToken)
     {
         using OnnxModelSource source = OnnxModelSource.Open(artifact, _options.Encryption, cancellationToken);
-        OnnxFileHeader header = source.Header;
-        bool arena = config.MemoryArena ?? _options.MemoryArena;
-        using SessionOptions options = CreateOptions(config, arena);
-        using CancellationTokenRegistration stop = cancellationToken.Register(() => options.SetLoadCancellationFlag(true));
+
+        // What was decrypted must never lie on a disk, and other providers bring what cannot be saved.
+        OptimizedGraph? graph = _graphs is not null && !source.IsDecrypted && ProviderOf(config) == CpuProvider
+            ? OptimizedGraph.Of(_graphs, artifact, config)
+            : null;
+        OnnxModelInstance? instance = graph is null ? null : TryLoadKept(graph, source, artifact, config, cancellationToken);
+        instance ??= LoadOriginal(graph, source, artifact, config, cancellationToken);
+
+        // Reading a model leaves about as much free memory behind as the model is large, which the C library would keep.
+        NativeHeap.GiveBack(instance.MemoryEstimate);
+        return instance;
+    }
+
+    // Null where there is no graph that can be used.
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever a kept graph does to its load, the original is there to be loaded.")]
+    private OnnxModelInstance? TryLoadKept(OptimizedGraph graph, OnnxModelSource source, ModelArtifact artifact, ModelConfig config, CancellationToken cancellationToken)
+    {
+        if (!graph.TryFind(cancellationToken))
+        {
+            return null;
+        }
+
         InferenceSession? session = null;
         try
         {
-            session = CreateSession(source, options, config);
-            ModelSignature signature = OnnxSignatureReader.Read(session, header);
-            long memory = (long)(artifact.SizeBytes * MemoryPerFileByte) + MemoryOfAnySession;
-            return new OnnxModelInstance(session, signature, ReadMetadata(session, header), memory, arena);
+            using SessionOptions options = CreateOptions(config with { GraphOptimization = GraphOptimization.Off });
+            session = CreateSession(() => new InferenceSession(graph.KeptFile, options), options, config, cancellationToken);
+            ModelSignature signature = OnnxSignatureReader.Read(session, source.Header);
+            ModelMetadata metadata = ReadMetadata(session, source.Header);
+            if (graph.Accepts(signature, metadata))
+            {
+                return CreateInstance(session, signature, metadata, artifact, config);
+            }
+        }
+        catch (Exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            // It is whole, and yet cannot be loaded: the original decides.
+        }
+        catch
+        {
+            session?.Dispose();
+            throw new OperationCanceledException(cancellationToken);
+        }
+
+        session?.Dispose();
+        graph.GiveUp();
+        return null;
+    }
+
+    private OnnxModelInstance LoadOriginal(OptimizedGraph? graph, OnnxModelSource source, ModelArtifact artifact, ModelConfig config, CancellationToken cancellationToken)
+    {
+        InferenceSession? session = null;
+        try
+        {
+            session = CreateSavingSession(graph, source, config, cancellationToken, out bool isSaved);
+            ModelSignature signature = OnnxSignatureReader.Read(session, source.Header);
+            ModelMetadata metadata = ReadMetadata(session, source.Header);
+            if (isSaved)
+            {
+                graph!.Keep(signature, metadata, cancellationToken);
+            }
+
+            return CreateInstance(session, signature, metadata, artifact, config);
         }
         catch (Exception exception)
         {
             session?.Dispose();
             cancellationToken.ThrowIfCancellationRequested();
-            throw exception as ModelLoadException ?? new ModelLoadException(Describe(exception, header, artifact), exception);
+            throw exception as ModelLoadException ?? new ModelLoadException(Describe(exception, source.Header, artifact), exception);
         }
     }
 
+    // A graph that cannot be saved, for a full disk or for its size, is no fault of the model.
+    private InferenceSession CreateSavingSession(OptimizedGraph? graph, OnnxModelSource source, ModelConfig config, CancellationToken cancellationToken, out bool isSaved)
+    {
+        using (SessionOptions options = CreateOptions(config))
+        {
+            isSaved = graph?.TrySave(options) == true;
+            try
+            {
+                return CreateSession(() => source.CreateSession(options), options, config, cancellationToken);
+            }
+            catch (Exception exception) when (isSaved && !cancellationToken.IsCancellationRequested && graph!.GiveUpSaving(OnnxErrors.Clean(exception.Message)))
+            {
+                // Of whatever type: the runtime's own wrapper stumbles over some codes of system errors.
+                isSaved = false;
+            }
+        }
+
+        using SessionOptions plain = CreateOptions(config);
+        return CreateSession(() => source.CreateSession(plain), plain, config, cancellationToken);
+    }
+
+    private OnnxModelInstance CreateInstance(InferenceSession session, ModelSignature signature, ModelMetadata metadata, ModelArtifact artifact, ModelConfig config) =>
+        new(session, signature, metadata, ModelMemory.Estimate(artifact.SizeBytes), HasArena(config));
+
+    private bool HasArena(ModelConfig config) => config.MemoryArena ?? _options.MemoryArena;
+
     // Threads that a session starts would be as quiet as the one that creates it, also when they run requests: only a session that
     // uses the process's pool or the caller's thread starts none.
-    private InferenceSession CreateSession(OnnxModelSource source, SessionOptions options, ModelConfig config) =>
-        config.Threads is null or 1 && ProviderOf(config) == CpuProvider
-            ? QuietThread.Run(() => source.CreateSession(options))
-            : source.CreateSession(options);
+    private InferenceSession CreateSession(Func<InferenceSession> create, SessionOptions options, ModelConfig config, CancellationToken cancellationToken)
+    {
+        using CancellationTokenRegistration stop = cancellationToken.Register(() => options.SetLoadCancellationFlag(true));
+        return config.Threads is null or 1 && ProviderOf(config) == CpuProvider ? QuietThread.Run(create) : create();
+    }
 
     private string ProviderOf(ModelConfig config) => config.ExecutionProvider ?? _options.ExecutionProvider;
 
@@ -85,8 +167,9 @@ public sealed class OnnxModelRuntime : IModelRuntime
         return new ModelMetadata(header.Producer, description, metadata.CustomMetadataMap, header.Opsets) { NondeterministicNode = header.NondeterministicNode };
     }
 
-    private SessionOptions CreateOptions(ModelConfig config, bool arena)
+    private SessionOptions CreateOptions(ModelConfig config)
     {
+        bool arena = HasArena(config);
         var options = new SessionOptions
         {
             GraphOptimizationLevel = config.GraphOptimization switch

@@ -27,6 +27,9 @@ internal sealed class OnnxModelSource : IDisposable
 
     public OnnxFileHeader Header { get; }
 
+    /// <summary>Something of the model is encrypted where it lies, and plain only here.</summary>
+    public bool IsDecrypted => _bytes is not null;
+
     /// <summary>Reads what has to be in memory; a plain model is left where it is.</summary>
     /// <exception cref="ModelLoadException">It is no model, or cannot be decrypted.</exception>
     public static OnnxModelSource Open(ModelArtifact artifact, EncryptionKeys keys, CancellationToken cancellationToken)

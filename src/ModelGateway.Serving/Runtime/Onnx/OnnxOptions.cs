@@ -18,6 +18,9 @@ public sealed record OnnxOptions
     /// </summary>
     public bool MemoryArena { get; init; }
 
+    /// <summary>Where optimized graphs are kept; null for nowhere.</summary>
+    public GraphCacheOptions? GraphCache { get; init; }
+
     /// <summary>Keys of encrypted models.</summary>
     public EncryptionKeys Encryption { get; init; } = EncryptionKeys.None;
 }

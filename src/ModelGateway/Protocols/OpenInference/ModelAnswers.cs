@@ -20,10 +20,10 @@ internal sealed class ModelAnswers(ServableManager manager, ModelAccess access, 
             OpenInferenceJson.Default.ModelListAnswer);
     }
 
-    public IResult Metadata(HttpContext http, ModelSpec spec) => Ask(http, spec, (servable, model) =>
+    public Task<IResult> MetadataAsync(HttpContext http, ModelSpec spec) => AskAsync(http, spec, (servable, model) =>
         TypedResults.Json(ModelMetadataAnswer.Of(servable, model), OpenInferenceJson.Default.ModelMetadataAnswer));
 
-    public IResult Configuration(HttpContext http, ModelSpec spec) => Ask(http, spec, (servable, model) =>
+    public Task<IResult> ConfigurationAsync(HttpContext http, ModelSpec spec) => AskAsync(http, spec, (servable, model) =>
         TypedResults.Json(ModelConfigAnswer.Of(servable, model.Config.VersionPolicy, _executionProvider), OpenInferenceJson.Default.ModelConfigAnswer));
 
     public IResult Ready(HttpContext http, ModelSpec spec)
@@ -59,16 +59,7 @@ internal sealed class ModelAnswers(ServableManager manager, ModelAccess access, 
             return Statistics(model.Versions);
         }
 
-        return Ask(http, spec, (servable, _) =>
-            TypedResults.Json(new StatisticsAnswer([VersionStatisticsAnswer.Of(servable)]), OpenInferenceJson.Default.StatisticsAnswer));
-    }
-
-    private static JsonHttpResult<StatisticsAnswer> Statistics(IEnumerable<VersionView> versions) => TypedResults.Json(
-        new StatisticsAnswer([.. versions.Select(version => version.Servable).OfType<Servable>().Select(VersionStatisticsAnswer.Of)]),
-        OpenInferenceJson.Default.StatisticsAnswer);
-
-    private IResult Ask(HttpContext http, ModelSpec spec, Func<Servable, ModelView, IResult> answer)
-    {
+        // What is counted goes with the version: to wake one for it would tell nothing.
         if (!manager.TryAcquire(spec, access.Filter(http), out ServableHandle? handle, out PredictError? error))
         {
             return new ProblemResult(error);
@@ -76,8 +67,27 @@ internal sealed class ModelAnswers(ServableManager manager, ModelAccess access, 
 
         using (handle)
         {
+            return TypedResults.Json(new StatisticsAnswer([VersionStatisticsAnswer.Of(handle.Servable)]), OpenInferenceJson.Default.StatisticsAnswer);
+        }
+    }
+
+    private static JsonHttpResult<StatisticsAnswer> Statistics(IEnumerable<VersionView> versions) => TypedResults.Json(
+        new StatisticsAnswer([.. versions.Select(version => version.Servable).OfType<Servable>().Select(VersionStatisticsAnswer.Of)]),
+        OpenInferenceJson.Default.StatisticsAnswer);
+
+    // What a version is shows only once it is loaded: one that sleeps is waited for, as a prediction would.
+    private async Task<IResult> AskAsync(HttpContext http, ModelSpec spec, Func<Servable, ModelView, IResult> answer)
+    {
+        AcquireResult acquired = await manager.AcquireAsync(spec, access.Filter(http), http.RequestAborted);
+        if (!acquired.IsSuccess)
+        {
+            return new ProblemResult(acquired.Error);
+        }
+
+        using (acquired.Handle)
+        {
             return manager.Find(spec.Model) is { } model
-                ? answer(handle.Servable, model)
+                ? answer(acquired.Handle.Servable, model)
                 : new ProblemResult(new PredictError(PredictErrorKind.UnknownModel, $"The model '{spec.Model}' has just been removed."));
         }
     }

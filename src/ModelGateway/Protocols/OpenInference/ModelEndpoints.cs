@@ -25,10 +25,10 @@ internal static class ModelEndpoints
     private static void MapMetadata(RouteGroupBuilder group)
     {
         Describe<ModelMetadataAnswer>(
-            group.MapGet(Model, static (HttpContext http, string model, ModelAnswers answers) => answers.Metadata(http, new ModelSpec(model))),
-            "Inputs, outputs and origin of the newest ready version.");
+            group.MapGet(Model, static (HttpContext http, string model, ModelAnswers answers) => answers.MetadataAsync(http, new ModelSpec(model))),
+            "Inputs, outputs and origin of the newest ready version; one that is loaded on demand is loaded for it.");
         Describe<ModelMetadataAnswer>(
-            group.MapGet(Version, static (HttpContext http, string model, string version, ModelAnswers answers) => answers.Metadata(http, ModelSpec.Parse(model, version))),
+            group.MapGet(Version, static (HttpContext http, string model, string version, ModelAnswers answers) => answers.MetadataAsync(http, ModelSpec.Parse(model, version))),
             "Inputs, outputs and origin of a version, by number or label.");
     }
 
@@ -36,7 +36,7 @@ internal static class ModelEndpoints
     {
         Describe<ModelReadyAnswer>(
             group.MapGet(Model + "/ready", static (HttpContext http, string model, ModelAnswers answers) => answers.Ready(http, new ModelSpec(model))),
-            "Whether any version answers; 503 if not.").Produces<ModelReadyAnswer>(StatusCodes.Status503ServiceUnavailable);
+            "Whether any version answers, be it that it is loaded first; 503 if not.").Produces<ModelReadyAnswer>(StatusCodes.Status503ServiceUnavailable);
         Describe<ModelReadyAnswer>(
             group.MapGet(Version + "/ready", static (HttpContext http, string model, string version, ModelAnswers answers) => answers.Ready(http, ModelSpec.Parse(model, version))),
             "Whether a version answers, by number or label; 503 if not.").Produces<ModelReadyAnswer>(StatusCodes.Status503ServiceUnavailable);
@@ -45,10 +45,10 @@ internal static class ModelEndpoints
     private static void MapConfiguration(RouteGroupBuilder group)
     {
         Describe<ModelConfigAnswer>(
-            group.MapGet(Model + "/config", static (HttpContext http, string model, ModelAnswers answers) => answers.Configuration(http, new ModelSpec(model))),
+            group.MapGet(Model + "/config", static (HttpContext http, string model, ModelAnswers answers) => answers.ConfigurationAsync(http, new ModelSpec(model))),
             "Configuration of the newest ready version, in Triton's words.");
         Describe<ModelConfigAnswer>(
-            group.MapGet(Version + "/config", static (HttpContext http, string model, string version, ModelAnswers answers) => answers.Configuration(http, ModelSpec.Parse(model, version))),
+            group.MapGet(Version + "/config", static (HttpContext http, string model, string version, ModelAnswers answers) => answers.ConfigurationAsync(http, ModelSpec.Parse(model, version))),
             "Configuration of a version, by number or label, in Triton's words.");
     }
 

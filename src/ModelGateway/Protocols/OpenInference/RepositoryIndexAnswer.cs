@@ -29,7 +29,8 @@ internal sealed record RepositoryIndexAnswer(string Name, string? Version, strin
     // A version that was discovered and has a reason rests for that reason; without one it waits for a loader.
     private static string StateOf(VersionView version) => version.State switch
     {
-        ServableState.Ready => Ready,
+        // It answers; its reason says that it has to be loaded first.
+        ServableState.Ready or ServableState.Dormant => Ready,
         ServableState.Discovered => version.Reason is null ? "LOADING" : "UNAVAILABLE",
         ServableState.Fetching or ServableState.Verifying or ServableState.Probing or ServableState.Loading or ServableState.Warming => "LOADING",
         ServableState.Draining => "UNLOADING",
