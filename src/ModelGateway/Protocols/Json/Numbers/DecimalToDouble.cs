@@ -15,6 +15,9 @@ internal static class DecimalToDouble
     /// <summary>The greatest power of ten that is a double.</summary>
     public const int GreatestExactPower = 22;
 
+    // Any digits with a greater power of ten are too many, but zero.
+    private const int GreatestFinite = 308;
+
     // Only between these powers of ten can digits of 64 bits be just between two doubles.
     private const int LeastTie = -4;
     private const int GreatestTie = 23;
@@ -36,7 +39,7 @@ internal static class DecimalToDouble
         }
 
         return digits == 0 || exponent < PowersOfFive.Least ? 0
-            : exponent > PowersOfFive.Greatest ? double.PositiveInfinity
+            : exponent > GreatestFinite ? double.PositiveInfinity
             : Multiply(digits, exponent);
     }
 

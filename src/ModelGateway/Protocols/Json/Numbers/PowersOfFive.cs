@@ -3,7 +3,7 @@ using System.Numerics;
 namespace ModelGateway.Protocols.Json.Numbers;
 
 /// <summary>
-/// The powers of five from 5^-342 to 5^308 as 128 bits that begin with a one: what is multiplied with the digits of a decimal number
+/// The powers of five from 5^-342 to 5^324 as 128 bits that begin with a one: what is multiplied with the digits of a decimal number
 /// to have the leading bits of its value. Truncated where the power has more bits, rounded up where it is a fraction, as the proof
 /// behind <see cref="DecimalToDouble"/> asks (D. Lemire, "Number Parsing at a Gigabyte per Second", 2021, section 5).
 /// </summary>
@@ -12,13 +12,17 @@ internal static class PowersOfFive
     /// <summary>Of the numbers below, with up to 19 digits, none is as large as half the least double.</summary>
     public const int Least = -342;
 
-    /// <summary>Of the numbers above none but zero is finite.</summary>
-    public const int Greatest = 308;
+    /// <summary>What the least double is scaled by to have all its digits before the point.</summary>
+    public const int Greatest = 324;
 
     private const int Bits = 128;
 
     // The reciprocals of those powers whose multiples fit 64 bits: there a product can be exact, and must then not come out too small.
     private const int LeastRoundedUp = 27;
+
+    // 5^27 has 63 bits, 5^55 has 128.
+    private const int GreatestOf64Bits = 27;
+    private const int GreatestOf128Bits = 55;
 
     // High and low half in turn, so that one line of the cache holds both. Ten kilobytes, made on first use in less than a millisecond.
     private static readonly ulong[] Halves = Make();
@@ -28,6 +32,12 @@ internal static class PowersOfFive
 
     /// <summary>The lower 64 bits of 5^<paramref name="exponent"/>.</summary>
     public static ulong Low(int exponent) => Halves[((exponent - Least) * 2) + 1];
+
+    /// <summary>5^<paramref name="exponent"/> is no more than its upper 64 bits.</summary>
+    public static bool IsWhole64(int exponent) => exponent is >= 0 and <= GreatestOf64Bits;
+
+    /// <summary>5^<paramref name="exponent"/> is no more than its 128 bits, or less; otherwise it is more.</summary>
+    public static bool IsCeiling(int exponent) => exponent is >= -LeastRoundedUp and <= GreatestOf128Bits;
 
     private static ulong[] Make()
     {
