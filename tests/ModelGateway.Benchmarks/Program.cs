@@ -20,6 +20,7 @@ return args switch
     ["start", ..] => await StartBenchmark.RunAsync(),
     ["pipeline", ..] => await PipelineBenchmark.RunAsync(args[1..]),
     ["micro", ..] => MicroBenchmarks.Run(args[1..]),
+    ["numbers", ..] => NumbersCheck.Run(args[1..]),
     ["cache-policy"] => CachePolicyBenchmark.Run(),
     _ => Usage(),
 };
@@ -42,7 +43,8 @@ static int Usage()
           publish [rounds]     from the upload of a new version to S3 until its first answer (needs what tests/run.sh installs)
           start                from process start to the first right answer; 100 models of 1 MB: time to ready, threads
           pipeline [case]      one request through Kestrel and the gateway without sockets: time and managed memory over a bare endpoint's
-          micro [name]         one part of a request's way at a time, by BenchmarkDotNet: key, pool
+          micro [name]         one part of a request's way at a time, by BenchmarkDotNet: key, pool, reader, writer
+          numbers [millions]   not a measurement: that many literals read and floats written as .NET does, bit for bit (10: a minute)
           cache-policy         the memory of predictions against plain LRU: hit ratios, time of a read with one and two threads
         """);
     return 1;

@@ -1,4 +1,3 @@
-using System.Buffers.Text;
 using System.Globalization;
 using ModelGateway.Serving.Tensors;
 
@@ -14,7 +13,7 @@ internal static class JsonBFloat16
     /// <summary>False where the number is too large to be finite.</summary>
     public static bool TryParse(ReadOnlySpan<byte> number, out ushort bits)
     {
-        bool valid = Utf8Parser.TryParse(number, out double value, out _);
+        bool valid = JsonScalars.TryParse(number, out double value);
         bits = BFloat16Bits.IsHalfway(value) ? RoundHalfway(number, value) : BFloat16Bits.FromDouble(value);
         return valid && float.IsFinite(BFloat16Bits.ToSingle(bits));
     }

@@ -9,6 +9,9 @@ namespace ModelGateway.Protocols.Json;
 /// <summary>Reads one element of a fixed-size type: the JSON value under a reader, to the bytes of a tensor.</summary>
 internal static class JsonScalars
 {
+    // Utf8Parser is the quicker one, but some ties of more than a hundred digits it rounds to odd (.NET 10).
+    private const int LongestForUtf8Parser = 64;
+
     /// <summary>Writes the element; on a fault <paramref name="to"/> is undefined and the reader stands where it stood.</summary>
     public static JsonScalarFault Read(in Utf8JsonReader reader, JsonText text, TensorType type, Span<byte> to) => reader.TokenType switch
     {
@@ -54,6 +57,15 @@ internal static class JsonScalars
         return JsonScalarFault.None;
     }
 
+    /// <summary>The double nearest to a JSON number, infinite where it is too large.</summary>
+    public static bool TryParse(ReadOnlySpan<byte> number, out double value) => number.Length <= LongestForUtf8Parser
+        ? Utf8Parser.TryParse(number, out value, out _)
+        : double.TryParse(number, NumberStyles.Float, NumberFormatInfo.InvariantInfo, out value);
+
+    private static bool TryParse(ReadOnlySpan<byte> number, out float value) => number.Length <= LongestForUtf8Parser
+        ? Utf8Parser.TryParse(number, out value, out _)
+        : float.TryParse(number, NumberStyles.Float, NumberFormatInfo.InvariantInfo, out value);
+
     // Each type is parsed from the text itself, so that it is rounded once. A number too large to be finite is refused.
     private static JsonScalarFault ReadFloat(ReadOnlySpan<byte> digits, TensorType type, Span<byte> to)
     {
@@ -61,11 +73,11 @@ internal static class JsonScalars
         switch (type)
         {
             case TensorType.Fp32:
-                finite = Utf8Parser.TryParse(digits, out float single, out _) && float.IsFinite(single);
+                finite = TryParse(digits, out float single) && float.IsFinite(single);
                 BinaryPrimitives.WriteSingleLittleEndian(to, single);
                 break;
             case TensorType.Fp64:
-                finite = Utf8Parser.TryParse(digits, out double wide, out _) && double.IsFinite(wide);
+                finite = TryParse(digits, out double wide) && double.IsFinite(wide);
                 BinaryPrimitives.WriteDoubleLittleEndian(to, wide);
                 break;
             case TensorType.Fp16:
