@@ -24,6 +24,7 @@ return args switch
     ["micro", ..] => MicroBenchmarks.Run(args[1..]),
     ["batching", ..] => await BatchingBenchmark.RunAsync(args[1..]),
     ["starve", ..] => await StarveBenchmark.RunAsync(args[1..]),
+    ["numbers", ..] => NumbersCheck.Run(args[1..]),
     ["cache-policy"] => CachePolicyBenchmark.Run(),
     _ => Usage(),
 };
@@ -46,11 +47,12 @@ static int Usage()
           publish [rounds]     from the upload of a new version to S3 until its first answer (needs what tests/run.sh installs)
           start                from process start to the first right answer; 100 models of 1 MB: time to ready, threads
           pipeline [case]      one request through Kestrel and the gateway without sockets: time and managed memory over a bare endpoint's
-          micro [name]         one part of a request's way at a time, by BenchmarkDotNet: key, pool
           batching [rounds]    automatic batching against none: models that gain much, little, nothing; 64, 16, 1 connections (needs wrk)
           starve [rounds]      p99 of /health/live and a tiny model beside a model at full use whose run takes 500, 35, 5 ms (needs wrk)
           session-start [rounds] large models with and without a kept graph: time of a session
           many-models [count]  1,000 models of 1 MB that are loaded on demand: time to ready, threads, memory; then more than the budget holds
+          micro [name]         one part of a request's way at a time, by BenchmarkDotNet: key, pool, reader, writer
+          numbers [millions]   not a measurement: that many literals read and floats written as .NET does, bit for bit (10: a minute)
           cache-policy         the memory of predictions against plain LRU: hit ratios, time of a read with one and two threads
         """);
     return 1;

@@ -5,6 +5,8 @@ public static class BFloat16Bits
 {
     private const int MantissaBits = 16;
     private const ushort QuietBit = 0x0040;
+    private const uint LostBits = 0xFFFF;
+    private const uint HalfwayBits = 0x8000;
 
     /// <summary>Every bfloat16 is exactly a float.</summary>
     public static float ToSingle(ushort bits) => BitConverter.UInt32BitsToSingle((uint)bits << MantissaBits);
@@ -21,6 +23,10 @@ public static class BFloat16Bits
         uint half = 0x7FFF + ((bits >> MantissaBits) & 1);
         return (ushort)((bits + half) >> MantissaBits);
     }
+
+    /// <summary>Whether the value lies just between two neighbours: only there does it matter if it was rounded before.</summary>
+    public static bool IsHalfway(double value) =>
+        (float)value == value && (BitConverter.SingleToUInt32Bits((float)value) & LostBits) == HalfwayBits;
 
     /// <summary>
     /// Rounds once from the double: going through float first would round twice. The float is made by rounding to odd

@@ -17,6 +17,8 @@ internal static class MicroBenchmarks
     {
         ["key"] = typeof(KeyBenchmark),
         ["pool"] = typeof(PoolBenchmark),
+        ["reader"] = typeof(ReaderBenchmark),
+        ["writer"] = typeof(WriterBenchmark),
     };
 
     /// <summary>Runs one benchmark by name, or all.</summary>

@@ -1,4 +1,3 @@
-using System.Buffers.Text;
 using System.Globalization;
 using ModelGateway.Serving.Tensors;
 
@@ -10,20 +9,16 @@ internal static class JsonBFloat16
     // The exact digits of any half-way value between two bfloat16 are fewer (the least of them is 2^-134, with 94).
     private const string ExactDigits = "E110";
     private const int ExactLength = 128;
-    private const uint HalfwayBits = 0x8000;
 
     /// <summary>False where the number is too large to be finite.</summary>
     public static bool TryParse(ReadOnlySpan<byte> number, out ushort bits)
     {
-        bool valid = Utf8Parser.TryParse(number, out double value, out _);
-        bits = IsHalfway(value) ? RoundHalfway(number, value) : BFloat16Bits.FromDouble(value);
+        bool valid = JsonScalars.TryParse(number, out double value);
+        bits = BFloat16Bits.IsHalfway(value) ? RoundHalfway(number, value) : BFloat16Bits.FromDouble(value);
         return valid && float.IsFinite(BFloat16Bits.ToSingle(bits));
     }
 
-    // Only there does it matter that the double was rounded already: the text may be a little above or below.
-    private static bool IsHalfway(double value) =>
-        (float)value == value && (BitConverter.SingleToUInt32Bits((float)value) & 0xFFFF) == HalfwayBits;
-
+    // The double was rounded already: the text may be a little above or below.
     private static ushort RoundHalfway(ReadOnlySpan<byte> number, double halfway)
     {
         uint below = BitConverter.SingleToUInt32Bits((float)halfway) >> 16;

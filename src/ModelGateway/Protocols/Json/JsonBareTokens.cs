@@ -19,6 +19,10 @@ internal static class JsonBareTokens
 
     private static ReadOnlySpan<byte> Infinity => "Infinity"u8;
 
+    /// <summary>Whether these bytes, without quotes around them, are one of the tokens.</summary>
+    public static bool IsToken(ReadOnlySpan<byte> bytes) =>
+        bytes.SequenceEqual(NaN) || bytes.SequenceEqual(Infinity) || (bytes.StartsWith("-"u8) && bytes[1..].SequenceEqual(Infinity));
+
     /// <summary>A copy of the text with its bare tokens quoted, the caller's to dispose; null where there are none.</summary>
     public static TensorBuffer? Quote(ReadOnlySpan<byte> json)
     {

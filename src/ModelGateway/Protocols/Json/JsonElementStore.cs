@@ -12,7 +12,6 @@ internal sealed class JsonElementStore : IDisposable
     /// <summary>A string is never more than a third longer as an element: <c>"",</c> is three bytes here and a length of four there.</summary>
     public static readonly int LongestTextOfStrings = Array.MaxLength / 4 * 3;
     private readonly JsonText _text;
-    private readonly TensorType _type;
     private readonly int _size;
     private TensorBuffer? _numbers;
     private BytesWriter? _strings;
@@ -22,7 +21,7 @@ internal sealed class JsonElementStore : IDisposable
     public JsonElementStore(JsonText text, TensorType type, long expected)
     {
         _text = text;
-        _type = type;
+        Type = type;
         _size = type.ElementSize();
 
         // An element and its comma are two bytes at least: a large shape alone buys no memory.
@@ -37,7 +36,12 @@ internal sealed class JsonElementStore : IDisposable
         }
     }
 
+    public TensorType Type { get; }
+
     public long Count { get; private set; }
+
+    /// <summary>For elements of a fixed size: the memory behind the last one. What is written there counts once it is taken.</summary>
+    public Span<byte> Free => _numbers is null ? default : _numbers.Span[_used..];
 
     /// <summary>Reads the value under the reader, which is left at the value's last token also where it is at fault.</summary>
     public JsonScalarFault Append(ref Utf8JsonReader reader)
@@ -55,9 +59,36 @@ internal sealed class JsonElementStore : IDisposable
             return Skip(ref reader, JsonScalarFault.TooMany);
         }
 
-        JsonScalarFault fault = JsonScalars.Read(reader, _text, _type, _numbers.Span[_used..]);
+        JsonScalarFault fault = JsonScalars.Read(reader, _text, Type, _numbers.Span[_used..]);
         _used += _size;
         return fault == JsonScalarFault.None ? fault : Skip(ref reader, fault);
+    }
+
+    /// <summary>So many elements were written to <see cref="Free"/>.</summary>
+    public void Take(int count)
+    {
+        _used += count * _size;
+        Count += count;
+    }
+
+    /// <summary>Makes <see cref="Free"/> larger. False where the tensor would leave the largest size of an array.</summary>
+    public bool TryGrow()
+    {
+        int length = (int)Math.Min(Array.MaxLength, Math.Max(_numbers!.Length * 2L, FirstElements * _size));
+        if (length - _used < _size)
+        {
+            return false;
+        }
+
+        _numbers.Resize(length);
+        return true;
+    }
+
+    /// <summary>Forgets the elements of a fixed size behind the first <paramref name="count"/>.</summary>
+    public void ReturnTo(long count)
+    {
+        _used = (int)(count * _size);
+        Count = count;
     }
 
     /// <summary>Hands over the memory, cut to what was read.</summary>
@@ -84,17 +115,5 @@ internal sealed class JsonElementStore : IDisposable
     {
         reader.Skip();
         return fault;
-    }
-
-    private bool TryGrow()
-    {
-        int length = (int)Math.Min(Array.MaxLength, Math.Max(_numbers!.Length * 2L, FirstElements * _size));
-        if (length - _used < _size)
-        {
-            return false;
-        }
-
-        _numbers.Resize(length);
-        return true;
     }
 }

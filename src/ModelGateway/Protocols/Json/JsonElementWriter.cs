@@ -8,6 +8,8 @@ namespace ModelGateway.Protocols.Json;
 /// <summary>Writes the elements of one tensor one after the other, a row at a time. A mutable struct: pass it by reference.</summary>
 internal ref struct JsonElementWriter
 {
+    // An element and its comma.
+    private const int Most = JsonNumbers.Longest + 1;
     private readonly TensorType _type;
     private readonly NonFiniteStyle _style;
     private ReadOnlySpan<byte> _numbers;
@@ -78,12 +80,19 @@ internal ref struct JsonElementWriter
         int bytes = count * Unsafe.SizeOf<T>();
         ReadOnlySpan<T> values = MemoryMarshal.Cast<byte, T>(_numbers[..bytes]);
         _numbers = _numbers[bytes..];
-        for (int i = 0; i < values.Length; i++)
+        for (int i = 0; i < values.Length;)
         {
-            Span<byte> to = output.Reserve(JsonNumbers.Longest + 1);
-            int comma = i == 0 ? 0 : 1;
-            to[0] = (byte)',';
-            output.Advance(comma + TFormat.Format(values[i], to[comma..], _style));
+            // As many as surely have room in the writer's block.
+            Span<byte> to = output.Reserve(Most);
+            int used = 0;
+            for (; i < values.Length && used <= to.Length - Most; i++)
+            {
+                to[used] = (byte)',';
+                used += i == 0 ? 0 : 1;
+                used += TFormat.Format(values[i], to[used..], _style);
+            }
+
+            output.Advance(used);
         }
     }
 

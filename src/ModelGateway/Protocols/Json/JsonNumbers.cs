@@ -1,4 +1,5 @@
-using System.Globalization;
+using System.Numerics;
+using ModelGateway.Protocols.Json.Numbers;
 using ModelGateway.Serving.Tensors;
 
 namespace ModelGateway.Protocols.Json;
@@ -16,8 +17,8 @@ internal interface IJsonNumber<in T>
 /// </summary>
 internal static class JsonNumbers
 {
-    /// <summary>No element is longer: <c>-1.7976931348623157E+308</c> has 24 bytes.</summary>
-    public const int Longest = 32;
+    /// <summary>No element is longer: <c>-1.7976931348623157E+308</c> has 24 bytes. The bytes behind its text may be overwritten.</summary>
+    public const int Longest = DecimalText.Room;
 
     private static int Copy(ReadOnlySpan<byte> text, Span<byte> to)
     {
@@ -48,8 +49,7 @@ internal static class JsonNumbers
                 return float.IsNegative(value) ? NegativeZero(to) : Copy("0"u8, to);
             }
 
-            value.TryFormat(to, out int length, default, NumberFormatInfo.InvariantInfo);
-            return length;
+            return DecimalText.Write(value, to);
         }
     }
 
@@ -67,8 +67,7 @@ internal static class JsonNumbers
                 return double.IsNegative(value) ? NegativeZero(to) : Copy("0"u8, to);
             }
 
-            value.TryFormat(to, out int length, default, NumberFormatInfo.InvariantInfo);
-            return length;
+            return DecimalText.Write(value, to);
         }
     }
 
@@ -88,12 +87,9 @@ internal static class JsonNumbers
     }
 
     internal readonly struct Integer<T> : IJsonNumber<T>
-        where T : IUtf8SpanFormattable
+        where T : IBinaryInteger<T>
     {
-        public static int Format(T value, Span<byte> to, NonFiniteStyle style)
-        {
-            value.TryFormat(to, out int length, default, NumberFormatInfo.InvariantInfo);
-            return length;
-        }
+        public static int Format(T value, Span<byte> to, NonFiniteStyle style) =>
+            T.IsNegative(value) ? DecimalText.Write(long.CreateTruncating(value), to) : DecimalText.Write(ulong.CreateTruncating(value), to);
     }
 }

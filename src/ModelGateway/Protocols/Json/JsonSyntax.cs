@@ -8,9 +8,11 @@ namespace ModelGateway.Protocols.Json;
 /// </summary>
 internal static class JsonSyntax
 {
-    /// <summary>Adds the fault that <paramref name="exception"/>, thrown by a reader of <paramref name="text"/>, stands for.</summary>
-    public static void Report(JsonText text, JsonException exception, FaultList faults)
+    /// <summary>Adds the fault that <paramref name="thrown"/>, thrown by a reader of <paramref name="text"/>, stands for.</summary>
+    public static void Report(JsonText text, JsonException thrown, FaultList faults)
     {
+        // A reader that was set behind an array no longer knows where it is: the first fault of the text is looked for from its beginning.
+        JsonException exception = Find(text) ?? thrown;
         ReadOnlySpan<byte> json = text.Span;
         long line = exception.LineNumber ?? 0;
         long column = exception.BytePositionInLine ?? 0;
@@ -19,6 +21,23 @@ internal static class JsonSyntax
         faults.Add(null, at == json.Length ? $"The JSON ends too early, at {where}: something is still open."
             : IsTooDeep(json, at) ? $"The JSON is nested deeper than {JsonText.MaxDepth} levels at {where}."
             : $"The body is not valid JSON at {where}{Hint(json, at)}.");
+    }
+
+    private static JsonException? Find(JsonText text)
+    {
+        Utf8JsonReader reader = text.CreateReader();
+        try
+        {
+            while (reader.Read())
+            {
+            }
+
+            return null;
+        }
+        catch (JsonException exception)
+        {
+            return exception;
+        }
     }
 
     private static int StartOfLine(ReadOnlySpan<byte> json, long line)

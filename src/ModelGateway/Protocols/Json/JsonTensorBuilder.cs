@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ModelGateway.Protocols.Json.Numbers;
 using ModelGateway.Serving.Models;
 using ModelGateway.Serving.Tensors;
 
@@ -40,6 +41,15 @@ internal sealed class JsonTensorBuilder : IDisposable
 
     /// <summary>Reads the value under the reader and leaves the reader at the value's last token.</summary>
     public void Read(ref Utf8JsonReader reader)
+    {
+        if (reader.TokenType != JsonTokenType.StartArray || _type == TensorType.Bytes || IsFaulty || !TryReadArray(ref reader))
+        {
+            ReadTokens(ref reader);
+        }
+    }
+
+    /// <summary>The same token by token, which finds the words for what is wrong.</summary>
+    public void ReadTokens(ref Utf8JsonReader reader)
     {
         int outside = reader.CurrentDepth;
         int depth = _shape.Depth;
@@ -111,6 +121,22 @@ internal sealed class JsonTensorBuilder : IDisposable
         {
             reader.Read();
         }
+    }
+
+    private bool TryReadArray(ref Utf8JsonReader reader)
+    {
+        (int Depth, int Rank) mark = _shape.Mark();
+        long count = _elements.Count;
+        int at = _text.IndexOf(reader);
+        if (JsonArrayReader.TryRead(_text.Original, ref at, JsonText.MaxDepth - reader.CurrentDepth, ref _shape, _elements))
+        {
+            _text.SkipTo(ref reader, at);
+            return true;
+        }
+
+        _shape.ReturnTo(mark);
+        _elements.ReturnTo(count);
+        return false;
     }
 
     private void Step(ref Utf8JsonReader reader)

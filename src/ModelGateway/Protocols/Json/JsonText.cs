@@ -28,6 +28,9 @@ internal sealed class JsonText : IDisposable
     /// <summary>What to read; begins where the readers of <see cref="CreateReader"/> begin.</summary>
     public ReadOnlySpan<byte> Span => _quoted is null ? _original.Span : _quoted.Span;
 
+    /// <summary>The same text as it came, where bare tokens are not quoted.</summary>
+    public ReadOnlySpan<byte> Original => _original.Span;
+
     /// <summary>The text, or null and a fault: the body is empty or not UTF-8. Whether it is JSON shows while it is read.</summary>
     public static JsonText? Open(ReadOnlyMemory<byte> body, FaultList faults)
     {
@@ -57,10 +60,33 @@ internal sealed class JsonText : IDisposable
     /// </summary>
     public bool IsBareToken(in Utf8JsonReader reader, out ReadOnlySpan<byte> token)
     {
-        int start = (int)reader.TokenStartIndex;
-        bool bare = _quoted is not null && reader.TokenType == JsonTokenType.String && _original.Span[start] != (byte)'"';
+        // No bare token is an empty string between its quotes.
+        int start = -1;
+        bool bare = _quoted is not null
+            && reader.TokenType == JsonTokenType.String
+            && !reader.ValueSpan.IsEmpty
+            && _original.Span[start = IndexOf(reader) - 1] != (byte)'"';
         token = bare ? _original.Span.Slice(start, reader.ValueSpan.Length + 2) : default;
         return bare;
+    }
+
+    /// <summary>
+    /// Sets a reader that stands at the beginning of an array to its end, without reading what is between. From then on the reader does
+    /// not know lines and offsets any more; <see cref="JsonSyntax"/> does not ask it.
+    /// </summary>
+    /// <param name="end">The index of the array's last bracket.</param>
+    public void SkipTo(ref Utf8JsonReader reader, int end)
+    {
+        // To the reader the array is empty.
+        reader = new Utf8JsonReader(Span[end..], isFinalBlock: true, reader.CurrentState);
+        reader.Read();
+    }
+
+    /// <summary>The index of the first byte of the value under the reader; of a string it is the one behind the quote.</summary>
+    public int IndexOf(in Utf8JsonReader reader)
+    {
+        bool inside = Span.Overlaps(reader.ValueSpan, out int index);
+        return inside ? index : throw new ArgumentException("The reader reads another text, or stands at nothing.", nameof(reader));
     }
 
     public void Dispose() => _quoted?.Dispose();

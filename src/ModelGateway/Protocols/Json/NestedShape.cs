@@ -47,11 +47,29 @@ internal struct NestedShape
     }
 
     /// <summary>The element is done with: what comes next has the next position.</summary>
-    public readonly void CountElement()
+    public readonly void CountElement() => CountElements(1);
+
+    /// <summary>So many elements are done with.</summary>
+    public readonly void CountElements(int count)
     {
         if (Depth > 0)
         {
-            _levels[Depth - 1].Count++;
+            _levels[Depth - 1].Count += count;
+        }
+    }
+
+    /// <summary>A place to return to, as long as no array that is open here is closed.</summary>
+    public readonly (int Depth, int Rank) Mark() => (Depth, _rank);
+
+    /// <summary>Forgets what came after the mark.</summary>
+    public void ReturnTo((int Depth, int Rank) mark)
+    {
+        (Depth, _rank) = mark;
+
+        // Arrays deeper than this one were closed before only where the rank was known, and are then as long as those.
+        for (int i = mark.Rank == Unknown ? Depth : _levels.Length; i < _levels.Length; i++)
+        {
+            _levels[i].IsKnown = false;
         }
     }
 

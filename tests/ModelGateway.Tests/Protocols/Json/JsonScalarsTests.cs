@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Numerics;
 using ModelGateway.Serving.Models;
 using ModelGateway.Serving.Tensors;
+using ModelGateway.TestKit.Json;
 using Xunit;
 
 namespace ModelGateway.Tests.Protocols.Json;
@@ -201,7 +202,8 @@ public sealed class JsonScalarsTests
         Assert.Equal("Input 'x' has a number that is out of range for BOOL (0 to 1).", JsonReading.Fault("2", TensorType.Bool).Message);
     }
 
-    private static double Reference(TensorType type, string text)
+    /// <summary>The value that a literal has when it is rounded once to the type; for FP64 infinite or zero, no more.</summary>
+    internal static double Reference(TensorType type, string text)
     {
         CultureInfo culture = CultureInfo.InvariantCulture;
         return type switch

@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Numerics;
 
-namespace ModelGateway.Tests.Protocols.Json;
+namespace ModelGateway.TestKit.Json;
 
 /// <summary>JSON numbers that are hard to round, and random ones.</summary>
-internal static class JsonLiterals
+public static class JsonLiterals
 {
     private static readonly string[] Hostile =
     [
@@ -13,6 +13,8 @@ internal static class JsonLiterals
         "7.0064923216240854e-46", "5.960464477539063e-8", "2.9802322387695312e-8", "2.98023223876953125e-8", "2.9802322387695313e-8",
         "65504", "65519", "1.000000059604644775390625", "1.00000005960464477539062499999999999999999999999", "16777217", "9007199254740993",
         "1.00390625", "1.003906250000000000000000000000000000001", "1.00390624999999999999999999999999999999", "1.01171875",
+        "1.0873095874884785260827030417486237882401002125733419766052505813720197892779939508045572438277304172515869140625E-038",
+        "2.3292778940823281113716769087052265335447600671870025273851510386306242385233673530819942243397235870361328125E-038",
         "0.1", "0.2", "0.3", "123456789012345678901234567890", "1e22", "1e23", "8.5e-46", "1E+2", "1e+02", "1e-02",
     ];
 
@@ -28,6 +30,9 @@ internal static class JsonLiterals
         yield return new string('1', 30_000) + "e-30000";
         yield return "1" + new string('0', 400) + "e-400";
         yield return "1.000000059604644775390625" + new string('0', 900) + "1";
+        yield return "2.2250738585072011" + new string('3', 1000) + "e-308";
+        yield return "0." + new string('0', 323) + new string('4', 1000);
+        yield return new string('9', 1000) + "e-995";
         var random = new Random(seed);
         for (int i = 0; i < count; i++)
         {
@@ -39,6 +44,28 @@ internal static class JsonLiterals
                 3 => Around(Halfway(random)) is var (exactly, below, above) && random.Next(3) is var pick && pick == 0 ? exactly : pick == 1 ? below : above,
                 4 => $"{(random.Next(2) == 0 ? "-" : "")}{random.NextInt64()}.{random.NextInt64()}e{random.Next(-70, 40)}",
                 _ => random.NextSingle().ToString("F6", CultureInfo.InvariantCulture),
+            };
+        }
+    }
+
+    /// <summary>Literals as clients write them: shortest floats and doubles, floats widened to doubles, fixed decimals, whole numbers, small and large ones.</summary>
+    public static IEnumerable<string> Everyday(int count, int seed)
+    {
+        var random = new Random(seed);
+        for (int i = 0; i < count; i++)
+        {
+            float single = (random.NextSingle() - 0.5f) * MathF.Pow(10, random.Next(-6, 7));
+            double wide = (random.NextDouble() - 0.5) * Math.Pow(10, random.Next(-6, 7));
+            yield return random.Next(8) switch
+            {
+                0 => Text(single, "R"),
+                1 => Text((double)single, "R"),
+                2 => Text(wide, "R"),
+                3 => Text(wide, "F" + random.Next(0, 25).ToString(CultureInfo.InvariantCulture)),
+                4 => Text((double)random.Next(256), "R"),
+                5 => Text((double)random.NextInt64(-(1L << random.Next(1, 63)), 1L << random.Next(1, 63)), "F0"),
+                6 => Text(wide, "E" + random.Next(0, 20).ToString(CultureInfo.InvariantCulture)),
+                _ => Text(wide, "G" + random.Next(1, 18).ToString(CultureInfo.InvariantCulture)),
             };
         }
     }
