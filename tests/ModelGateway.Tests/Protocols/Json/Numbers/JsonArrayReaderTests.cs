@@ -152,9 +152,9 @@ public sealed class JsonArrayReaderTests
         Assert.Equal((0xA000_0000_0000_0000UL, 0UL), (PowersOfFive.High(1), PowersOfFive.Low(1)));
         Assert.Equal((0xCCCC_CCCC_CCCC_CCCCUL, 0xCCCC_CCCC_CCCC_CCCDUL), (PowersOfFive.High(-1), PowersOfFive.Low(-1)));
 
-        // The first and the last of the table as the paper prints it.
+        // The first and the last of the table as the paper prints it; ours goes on, for writing.
         Assert.Equal((0xEEF4_53D6_923B_D65AUL, 0x113F_AA29_06A1_3B3FUL), (PowersOfFive.High(PowersOfFive.Least), PowersOfFive.Low(PowersOfFive.Least)));
-        Assert.Equal((0x8E67_9C2F_5E44_FF8FUL, 0x570F_09EA_A7EA_7648UL), (PowersOfFive.High(PowersOfFive.Greatest), PowersOfFive.Low(PowersOfFive.Greatest)));
+        Assert.Equal((0x8E67_9C2F_5E44_FF8FUL, 0x570F_09EA_A7EA_7648UL), (PowersOfFive.High(308), PowersOfFive.Low(308)));
     }
 
     private static bool IsFinite(TensorType type, string text) =>
