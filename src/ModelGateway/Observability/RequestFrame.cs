@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Microsoft.Extensions.Options;
 using ModelGateway.Protocols;
 
@@ -29,20 +28,19 @@ internal sealed partial class RequestFrame : IDisposable
 
     public async Task InvokeAsync(HttpContext http)
     {
-        CurrentRequest.Begin(http);
+        CurrentRequest current = CurrentRequest.Begin(http);
         RequestIds.Adopt(http);
         http.Response.Headers[RequestIds.Header] = RequestIds.Of(http);
-        long started = Stopwatch.GetTimestamp();
         if (http.GetEndpoint()?.Metadata.GetMetadata<TimedByStages>() is null)
         {
             // At the start of the answer: whoever writes an error over a half-made answer clears its headers, and now the time is known.
             http.Response.OnStarting(
                 static state =>
                 {
-                    SetTiming(((Started)state).Http, ((Started)state).Timestamp);
+                    ((CurrentRequest)state).SetTiming();
                     return Task.CompletedTask;
                 },
-                new Started(http, started));
+                current);
         }
 
         Exception? failure = null;
@@ -52,7 +50,6 @@ internal sealed partial class RequestFrame : IDisposable
             NoteDeparture(http);
             if (http.Response is { StatusCode: >= StatusCodes.Status400BadRequest, HasStarted: false, ContentLength: null, ContentType: null })
             {
-                SetTiming(http, started);
                 await Problems.WriteAsync(http, http.Response.StatusCode);
             }
         }
@@ -63,15 +60,19 @@ internal sealed partial class RequestFrame : IDisposable
         catch (BadHttpRequestException exception)
         {
             // The server met it while an endpoint read the body, and knows the status.
-            await WriteOverAsync(http, started, exception.StatusCode);
+            await WriteOverAsync(http, exception.StatusCode);
         }
         catch (Exception exception) when (!http.Response.HasStarted)
         {
             failure = exception;
-            await WriteOverAsync(http, started, StatusCodes.Status500InternalServerError);
+            await WriteOverAsync(http, StatusCodes.Status500InternalServerError);
         }
 
-        LogRequest(http, started, failure);
+        finally
+        {
+            LogRequest(http, current.Elapsed, failure);
+            current.End();
+        }
     }
 
     public void Dispose() => _subscription?.Dispose();
@@ -85,7 +86,7 @@ internal sealed partial class RequestFrame : IDisposable
         }
     }
 
-    private static Task WriteOverAsync(HttpContext http, long started, int status)
+    private static Task WriteOverAsync(HttpContext http, int status)
     {
         if (http.Response.HasStarted)
         {
@@ -95,20 +96,10 @@ internal sealed partial class RequestFrame : IDisposable
 
         http.Response.Clear();
         http.Response.Headers[RequestIds.Header] = RequestIds.Of(http);
-        SetTiming(http, started);
         return Problems.WriteAsync(http, status);
     }
 
-    private static void SetTiming(HttpContext http, long started)
-    {
-        IHeaderDictionary headers = http.Response.Headers;
-        if (headers[ServerTiming.Header].Count == 0)
-        {
-            headers[ServerTiming.Header] = ServerTiming.Of(Stopwatch.GetElapsedTime(started));
-        }
-    }
-
-    private void LogRequest(HttpContext http, long started, Exception? failure)
+    private void LogRequest(HttpContext http, TimeSpan elapsed, Exception? failure)
     {
         int status = http.Response.StatusCode;
         if (failure is null && !HasLine(status))
@@ -123,7 +114,7 @@ internal sealed partial class RequestFrame : IDisposable
         if (_logger.IsEnabled(level))
         {
             string path = http.Request.Path;
-            double milliseconds = Stopwatch.GetElapsedTime(started).TotalMilliseconds;
+            double milliseconds = elapsed.TotalMilliseconds;
             Log.Answered(_logger, level, failure, http.Request.Method, path, status, milliseconds);
         }
     }
@@ -137,7 +128,6 @@ internal sealed partial class RequestFrame : IDisposable
         _ => Random.Shared.NextDouble() < logged.SampleRate,
     };
 
-    private sealed record Started(HttpContext Http, long Timestamp);
 
     // Bodies, headers and queries are never in it.
     private static partial class Log

@@ -24,7 +24,7 @@ internal sealed class PredictExchange(
     public async Task HandleAsync(HttpContext http, ModelSpec spec, IPredictProtocol protocol)
     {
         long started = Stopwatch.GetTimestamp();
-        if (Refusal(http, spec, started) is { } refusal)
+        if (Refusal(http, spec) is { } refusal)
         {
             await refusal;
             return;
@@ -47,12 +47,12 @@ internal sealed class PredictExchange(
         (ModelSpec spec, PredictError? error) = read.IsSuccess ? findModel(read.Body.Memory) : (default, read.Error);
         if (error is not null)
         {
-            await RefuseUnrouted(http, error, started);
+            await RefuseUnrouted(http, error);
             return;
         }
 
         RequestModel.Set(http, spec.Model);
-        if (Refusal(http, spec, started) is { } refusal)
+        if (Refusal(http, spec) is { } refusal)
         {
             await refusal;
             return;
@@ -76,32 +76,21 @@ internal sealed class PredictExchange(
         }
     }
 
-    private Task? Refusal(HttpContext http, ModelSpec spec, long started)
+    private Task? Refusal(HttpContext http, ModelSpec spec)
     {
         if (!access.Allows(http, spec.Model))
         {
             metrics.CountUnrouted("forbidden");
-            SetTiming(http, started);
             return Problems.WriteModelForbiddenAsync(http);
         }
 
-        return manager.Check(spec, access.Filter(http)) is { } error ? RefuseUnrouted(http, error, started) : null;
+        return manager.Check(spec, access.Filter(http)) is { } error ? RefuseUnrouted(http, error) : null;
     }
 
-    private Task RefuseUnrouted(HttpContext http, PredictError error, long started)
+    private Task RefuseUnrouted(HttpContext http, PredictError error)
     {
         metrics.CountUnrouted(Problems.Outcome(error.Kind));
-        SetTiming(http, started);
         return Problems.WriteAsync(http, error);
-    }
-
-    // Of what is refused before it has stages, the whole.
-    private static void SetTiming(HttpContext http, long started)
-    {
-        if (http.Response.Headers[ServerTiming.Header].Count == 0)
-        {
-            http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(Stopwatch.GetElapsedTime(started));
-        }
     }
 
     private int LimitOf(string model) =>
@@ -112,7 +101,7 @@ internal sealed class PredictExchange(
         AcquireResult acquired = await manager.AcquireAsync(spec, access.Filter(http), http.RequestAborted);
         if (!acquired.IsSuccess)
         {
-            await RefuseUnrouted(http, acquired.Error, started);
+            await RefuseUnrouted(http, acquired.Error);
             return;
         }
 
@@ -127,7 +116,6 @@ internal sealed class PredictExchange(
                 {
                     servable.Metrics.Count(Problems.Outcome(error.Kind));
                     servable.Statistics.CountFailure(Stopwatch.GetElapsedTime(started));
-                    SetTiming(http, started);
                     await Problems.WriteAsync(http, error);
                 }
             }

@@ -36,6 +36,7 @@ internal static partial class Problems
             return Task.CompletedTask;
         }
 
+        CurrentRequest.Of(http)?.SetTiming();
         http.Response.StatusCode = status;
         var problem = new Problem(
             $"urn:modelgateway:problem:{title.ToLowerInvariant().Replace(' ', '-')}", title, status, detail, detail, RequestIds.Of(http), faults is { Count: > 0 } ? faults : null);

@@ -8,14 +8,20 @@ namespace ModelGateway.Transport;
 /// hundreds, with as many calls to receive them.
 /// </summary>
 /// <remarks>
-/// Shared by all connections without a lock. A block is held only while a connection has bytes that nobody has read; at most
-/// <see cref="MostKept"/> wait for the next one, and those that nobody needed for a while are let go, half of them at a time. Measured by <c>cache
-/// large</c> and <c>suite</c> of the benchmarks.
+/// Shared by all connections without a lock. A block is held only while a connection has bytes that nobody has read, which may be half a line of a caller
+/// who sends no more: beyond <see cref="MostLent"/> there are only blocks of the server's usual size. At most <see cref="MostKept"/> wait for the next
+/// connection, and those that nobody needed for a while are let go, half of them at a time. Measured by <c>cache large</c> and <c>suite</c> of the benchmarks.
 /// </remarks>
 internal sealed class BlockPool : MemoryPool<byte>
 {
     /// <summary>Bytes of a block.</summary>
     public const int BlockSize = 64 * 1024;
+
+    /// <summary>Bytes of a block where too many large ones are lent.</summary>
+    public const int SmallBlockSize = 4 * 1024;
+
+    /// <summary>Large blocks that are lent at a time, unless more than a small one is asked for.</summary>
+    public const int MostLent = 1024;
 
     /// <summary>Blocks that wait at most; more that come back are left to the garbage collector.</summary>
     public const int MostKept = 512;
@@ -26,6 +32,7 @@ internal sealed class BlockPool : MemoryPool<byte>
     private readonly ConcurrentQueue<Block> _free = new();
     private readonly ITimer _timer;
     private int _freeCount;
+    private int _lentCount;
 
     // The fewest that were free since the last trim: so many were not needed.
     private int _idle;
@@ -44,6 +51,12 @@ internal sealed class BlockPool : MemoryPool<byte>
     public override IMemoryOwner<byte> Rent(int minBufferSize = -1)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(minBufferSize, BlockSize);
+        if (Interlocked.Increment(ref _lentCount) > MostLent && minBufferSize <= SmallBlockSize)
+        {
+            Interlocked.Decrement(ref _lentCount);
+            return new SmallBlock();
+        }
+
         if (!_free.TryDequeue(out Block? block))
         {
             Volatile.Write(ref _idle, 0);
@@ -70,6 +83,7 @@ internal sealed class BlockPool : MemoryPool<byte>
     // Counted before it is there, so that the count is never less than what waits.
     private void Return(Block block)
     {
+        Interlocked.Decrement(ref _lentCount);
         if (Interlocked.Increment(ref _freeCount) > MostKept || _isDisposed)
         {
             Interlocked.Decrement(ref _freeCount);
@@ -87,6 +101,16 @@ internal sealed class BlockPool : MemoryPool<byte>
         }
 
         Volatile.Write(ref _idle, FreeCount);
+    }
+
+    private sealed class SmallBlock : IMemoryOwner<byte>
+    {
+        public Memory<byte> Memory { get; } = GC.AllocateUninitializedArray<byte>(SmallBlockSize, pinned: true);
+
+        public void Dispose()
+        {
+            // Left to the garbage collector.
+        }
     }
 
     private sealed class Block(BlockPool pool) : IMemoryOwner<byte>

@@ -54,6 +54,24 @@ public sealed class BlockPoolTests : IDisposable
     }
 
     [Fact]
+    public void Rent_ManyAreHeld_TheRestAreSmallUntilSomeComeBack()
+    {
+        List<IMemoryOwner<byte>> held = [.. Enumerable.Range(0, BlockPool.MostLent).Select(_ => _pool.Rent(1))];
+        Assert.All(held, block => Assert.Equal(BlockPool.BlockSize, block.Memory.Length));
+
+        using (IMemoryOwner<byte> small = _pool.Rent(BlockPool.SmallBlockSize))
+        using (IMemoryOwner<byte> large = _pool.Rent(BlockPool.SmallBlockSize + 1))
+        {
+            Assert.Equal(BlockPool.SmallBlockSize, small.Memory.Length);
+            Assert.Equal(BlockPool.BlockSize, large.Memory.Length);
+        }
+
+        held[0].Dispose();
+        using IMemoryOwner<byte> again = _pool.Rent();
+        Assert.Equal(BlockPool.BlockSize, again.Memory.Length);
+    }
+
+    [Fact]
     public void Trim_BlocksThatNobodyNeeded_AreLetGoByHalves()
     {
         List<IMemoryOwner<byte>> blocks = [.. Enumerable.Range(0, 8).Select(_ => _pool.Rent())];
