@@ -12,15 +12,12 @@ namespace ModelGateway.Serving.Scheduling;
 /// Used by the one thread that runs it, but for what <c>_gate</c> guards, who stays and whether it is over: callers may leave at any time, and the run is
 /// stopped when all have. Who leaves alone ends with the others: its tensors may be read until then.
 /// </remarks>
-internal sealed class RunBatch(IReadOnlyList<PendingRun> members) : IDisposable
+internal sealed class RunBatch(IReadOnlyList<PendingRun> members) : IThreadPoolWorkItem, IDisposable
 {
     private readonly Lock _gate = new();
     private readonly CancellationTokenSource _stop = new();
     private int _staying = members.Count;
     private bool _isOver;
-
-    /// <summary>The requests, in order of arrival.</summary>
-    public IReadOnlyList<PendingRun> Members => members;
 
     /// <summary>Why the rows of an answer could not be told apart; null while nothing stood in the way.</summary>
     public string? Obstacle { get; private set; }
@@ -47,6 +44,15 @@ internal sealed class RunBatch(IReadOnlyList<PendingRun> members) : IDisposable
         }
 
         _stop.Dispose();
+    }
+
+    /// <summary>Answers all.</summary>
+    public void Execute()
+    {
+        for (int i = 0; i < members.Count; i++)
+        {
+            members[i].End();
+        }
     }
 
     /// <summary>Runs all, and sets every member's result. Throws nothing.</summary>

@@ -48,8 +48,8 @@ public sealed class RunScheduler
     private readonly RunLine _line = new();
     private readonly QueueClock _clock = new();
     private readonly int _length;
+    private readonly ITimer? _delay;
     private volatile BatchRules? _rules;
-    private ITimer? _delay;
     private int _waiting;
     private int _tickets;
     private int _turn;
@@ -73,6 +73,10 @@ public sealed class RunScheduler
         _count = Count;
         Cost = cost;
         pool.Returned = OnReturned;
+        if (_rules?.MaxDelay > TimeSpan.Zero)
+        {
+            _delay = time.CreateTimer(static state => ((RunScheduler)state!).OnReturned(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
     }
 
     /// <summary>What runs cost.</summary>
@@ -207,10 +211,10 @@ public sealed class RunScheduler
             }
 
             _tickets++;
-            var ticket = new Ticket(this, lease);
+            var ticket = new Ticket(this, lease, isOnWorker: !isShort);
             if (isShort)
             {
-                ThreadPool.UnsafeQueueUserWorkItem(ticket, preferLocal: false);
+                _workers.QueueToPool(ticket);
             }
             else
             {
@@ -233,8 +237,7 @@ public sealed class RunScheduler
             return false;
         }
 
-        _delay ??= _time.CreateTimer(static state => ((RunScheduler)state!).OnReturned(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        _delay.Change(left, Timeout.InfiniteTimeSpan);
+        _delay!.Change(left, Timeout.InfiniteTimeSpan);
         return true;
     }
 
@@ -293,9 +296,9 @@ public sealed class RunScheduler
     // Long runs are shared out evenly among those that are about to run.
     private int MostRequests(PendingRun first, int tickets) => Cost.IsWithin(first.Rows, ShortTicks) ? int.MaxValue : (_waiting + tickets - 1) / tickets;
 
-    private void Execute(InstanceLease lease)
+    private void Execute(InstanceLease lease, bool isOnWorker)
     {
-        using RunBatch? batch = Cut();
+        RunBatch? batch = Cut();
         batch?.Run(lease.Instance, _count);
 
         if (batch?.Obstacle is { } obstacle && _rules is { } rules)
@@ -306,9 +309,19 @@ public sealed class RunScheduler
 
         // Before the answers, so that who has one finds the instance free.
         lease.Dispose();
-        for (int i = 0; i < batch?.Members.Count; i++)
+        if (batch is null)
         {
-            batch.Members[i].End();
+            return;
+        }
+
+        batch.Dispose();
+        if (isOnWorker)
+        {
+            _workers.QueueToPool(batch);
+        }
+        else
+        {
+            batch.Execute();
         }
     }
 
@@ -333,8 +346,8 @@ public sealed class RunScheduler
         RetryAfter = QueueClock.Clamp(wait - longest),
     };
 
-    private sealed class Ticket(RunScheduler scheduler, InstanceLease lease) : IThreadPoolWorkItem
+    private sealed class Ticket(RunScheduler scheduler, InstanceLease lease, bool isOnWorker) : IThreadPoolWorkItem
     {
-        public void Execute() => scheduler.Execute(lease);
+        public void Execute() => scheduler.Execute(lease, isOnWorker);
     }
 }
