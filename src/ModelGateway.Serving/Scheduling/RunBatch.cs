@@ -70,7 +70,7 @@ internal sealed class RunBatch(IReadOnlyList<PendingRun> members) : IThreadPoolW
             IReadOnlyList<OutputValue> outputs = instance.Run(run.Inputs, run.Outputs, run.Stop);
             long ended = Stopwatch.GetTimestamp();
             run.Result = new RunOutcome(waited, Stopwatch.GetElapsedTime(started, ended)) { Outputs = outputs };
-            count(new RunFigures(run.Rows, 1, 0, ended - started, 0));
+            count(new RunFigures(run.Rows, run.Bytes, 1, 0, ended - started, 0));
         }
         catch (Exception exception)
         {
@@ -136,7 +136,7 @@ internal sealed class RunBatch(IReadOnlyList<PendingRun> members) : IThreadPoolW
                 runs[i].Result = new RunOutcome(waited[i], Stopwatch.GetElapsedTime(begun, split)) { Outputs = parts[i] };
             }
 
-            count(new RunFigures(inputs[0].Tensor.Shape[0], runs.Count, joined - begun, ran - joined, split - ran));
+            count(new RunFigures(inputs[0].Tensor.Shape[0], RunRows.BytesOf(inputs), runs.Count, joined - begun, ran - joined, split - ran));
             return true;
         }
         catch (Exception)
@@ -161,8 +161,9 @@ internal sealed class RunBatch(IReadOnlyList<PendingRun> members) : IThreadPoolW
 
 /// <summary>What one run was; times in ticks of <see cref="Stopwatch"/>.</summary>
 /// <param name="Rows">Rows.</param>
+/// <param name="Bytes">Of all inputs.</param>
 /// <param name="Requests">Requests that shared it.</param>
 /// <param name="JoinTicks">Putting the inputs together.</param>
 /// <param name="RunTicks">The graph, with the copy of its outputs.</param>
 /// <param name="SplitTicks">Taking the outputs apart.</param>
-internal readonly record struct RunFigures(long Rows, int Requests, long JoinTicks, long RunTicks, long SplitTicks);
+internal readonly record struct RunFigures(long Rows, long Bytes, int Requests, long JoinTicks, long RunTicks, long SplitTicks);

@@ -27,11 +27,16 @@ public sealed class RunCost
     // 0 where nothing is known.
     private readonly double[] _ticksARow = new double[Sizes];
 
+    /// <summary>Which runs are short.</summary>
+    public ShortRuns Short { get; } = new();
+
     /// <summary>Counts a run that succeeded.</summary>
     /// <param name="rows">Its rows; what has no rows counts as one.</param>
+    /// <param name="bytes">Of all its inputs.</param>
     /// <param name="ticks">Its time, in ticks of <see cref="Stopwatch"/>.</param>
-    public void Count(long rows, long ticks)
+    public void Count(long rows, long bytes, long ticks)
     {
+        Short.Count(bytes, ticks);
         ref double known = ref _ticksARow[SizeOf(rows)];
         double sample = Math.Max(1, ticks) / (double)Math.Max(1, rows);
         known = known <= 0 ? sample

@@ -25,17 +25,9 @@ namespace ModelGateway.Serving.Scheduling;
 /// </remarks>
 public sealed class RunScheduler
 {
-    /// <summary>
-    /// A run that is over within this is short. Two of them on the two threads of a small thread pool hold up everybody else no longer than this, and
-    /// the way to a worker and back (some 20 us) would be more than 2 % of a shorter one.
-    /// </summary>
-    internal static readonly TimeSpan ShortRun = TimeSpan.FromMilliseconds(1);
-
     // One cut in so many is not what is thought best, so that a change of the model's habits is noticed: a batch where batches do not pay, a single run where they do.
     private const int TriedEvery = 64;
     private const int TriedRequests = 4;
-
-    private static readonly long ShortTicks = (long)(ShortRun.TotalSeconds * Stopwatch.Frequency);
 
     private readonly Lock _gate = new();
     private readonly InstancePool _pool;
@@ -93,7 +85,7 @@ public sealed class RunScheduler
     {
         lease = null;
         long rows = RunRows.Of(inputs);
-        if (Waiting > 0 || !Cost.IsWithin(rows, ShortTicks))
+        if (Waiting > 0 || !Cost.Short.Includes(RunRows.BytesOf(inputs)))
         {
             return false;
         }
@@ -107,7 +99,7 @@ public sealed class RunScheduler
     {
         long started = Stopwatch.GetTimestamp();
         IReadOnlyList<OutputValue> values = lease.Instance.Run(inputs, outputs, stop);
-        Count(new RunFigures(RunRows.Of(inputs), 1, 0, Stopwatch.GetTimestamp() - started, 0));
+        Count(new RunFigures(RunRows.Of(inputs), RunRows.BytesOf(inputs), 1, 0, Stopwatch.GetTimestamp() - started, 0));
         return values;
     }
 
@@ -202,7 +194,7 @@ public sealed class RunScheduler
         while (_line.First is { } first && !ShouldWait(first))
         {
             // The runs of short batches are few and full; long ones go to all workers there are.
-            bool isShort = Cost.IsWithin(first.Rows, ShortTicks);
+            bool isShort = Cost.Short.Includes(first.Bytes);
             long worth = isShort && first.CanBeJoined ? WorthRows(first.Rows) : 0;
             long needed = worth > first.Rows ? (_line.Rows + worth - 1) / worth : _waiting;
             if (_tickets >= needed || !_pool.TryRent(out InstanceLease? lease))
@@ -281,10 +273,10 @@ public sealed class RunScheduler
         }
 
         long most = rules.Target(_line.Rows, worth);
-        if (Cost.IsWithin(first.Rows, ShortTicks))
+        if (Cost.Short.Includes(first.Bytes))
         {
             // What was put on the thread pool because it is short stays short.
-            while (most > first.Rows && !Cost.IsWithin(most, ShortTicks))
+            while (most > first.Rows && !Cost.IsWithin(most, ShortRuns.LongestTicks))
             {
                 most /= 2;
             }
@@ -294,7 +286,7 @@ public sealed class RunScheduler
     }
 
     // Long runs are shared out evenly among those that are about to run.
-    private int MostRequests(PendingRun first, int tickets) => Cost.IsWithin(first.Rows, ShortTicks) ? int.MaxValue : (_waiting + tickets - 1) / tickets;
+    private int MostRequests(PendingRun first, int tickets) => Cost.Short.Includes(first.Bytes) ? int.MaxValue : (_waiting + tickets - 1) / tickets;
 
     private void Execute(InstanceLease lease, bool isOnWorker)
     {
@@ -327,7 +319,7 @@ public sealed class RunScheduler
 
     private void Count(RunFigures run)
     {
-        Cost.Count(run.Rows, run.RunTicks);
+        Cost.Count(run.Rows, run.Bytes, run.RunTicks);
         _statistics.CountExecution(run.Rows, ToTime(run.JoinTicks), ToTime(run.RunTicks), ToTime(run.SplitTicks));
         if (_rules is not null)
         {
