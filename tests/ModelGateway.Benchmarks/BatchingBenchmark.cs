@@ -57,12 +57,17 @@ internal static class BatchingBenchmark
         (long rows, long runs) before = await CountAsync(gateway, model);
         var ratios = new List<double>();
         var late = new List<double>();
+        List<double>[] used = [[], []];
         long failures = 0;
         double rate = 0;
         for (int round = 0; round < rounds; round++)
         {
+            TimeSpan begun = gateway.ProcessorTime();
             Wrk.Slice without = await Wrk.PostAsync(off, [body], connections, SliceSeconds);
+            TimeSpan between = gateway.ProcessorTime();
             Wrk.Slice with = await Wrk.PostAsync(auto, [body], connections, SliceSeconds);
+            used[0].Add((between - begun).TotalMicroseconds / without.Requests);
+            used[1].Add((gateway.ProcessorTime() - between).TotalMicroseconds / with.Requests);
             ratios.Add(with.RequestsPerSecond / without.RequestsPerSecond);
             late.Add(with.P99 / without.P99);
             failures += with.Failures + without.Failures;
@@ -72,9 +77,11 @@ internal static class BatchingBenchmark
         (long rows, long runs) after = await CountAsync(gateway, model);
         ratios.Sort();
         late.Sort();
+        used[0].Sort();
+        used[1].Sort();
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{name}, {connections} connections: automatic {ratios[rounds / 2]:0.00} of none ({ratios[0]:0.00}-{ratios[^1]:0.00}), p99 {late[rounds / 2]:0.00}, {(double)(after.rows - before.rows) / Math.Max(1, after.runs - before.runs):0.0} rows a run; none {rate:0}/s; {failures} failed"));
+            $"{name}, {connections} connections: automatic {ratios[rounds / 2]:0.00} of none ({ratios[0]:0.00}-{ratios[^1]:0.00}), p99 {late[rounds / 2]:0.00}, {(double)(after.rows - before.rows) / Math.Max(1, after.runs - before.runs):0.0} rows a run; CPU a request {used[1][rounds / 2]:0} us of {used[0][rounds / 2]:0} us; none {rate:0}/s; {failures} failed"));
     }
 
     private static async Task<(long Rows, long Runs)> CountAsync(GatewayProcess gateway, string model)

@@ -23,6 +23,7 @@ internal sealed class PendingRun : IValueTaskSource<RunOutcome>
         Outputs = outputs;
         Stop = stop;
         Rows = RunRows.Of(inputs);
+        Bytes = RunRows.BytesOf(inputs);
         CanBeJoined = canBeJoined;
         Queued = time.GetTimestamp();
         _time = time;
@@ -39,6 +40,9 @@ internal sealed class PendingRun : IValueTaskSource<RunOutcome>
 
     /// <summary>Rows, at least 1.</summary>
     public long Rows { get; }
+
+    /// <summary>Of all inputs.</summary>
+    public long Bytes { get; }
 
     /// <summary>Its place in the queue when it came, from 1.</summary>
     public int Place { get; set; } = 1;

@@ -12,15 +12,12 @@ namespace ModelGateway.Serving.Scheduling;
 /// Used by the one thread that runs it, but for what <c>_gate</c> guards, who stays and whether it is over: callers may leave at any time, and the run is
 /// stopped when all have. Who leaves alone ends with the others: its tensors may be read until then.
 /// </remarks>
-internal sealed class RunBatch(IReadOnlyList<PendingRun> members) : IDisposable
+internal sealed class RunBatch(IReadOnlyList<PendingRun> members) : IThreadPoolWorkItem, IDisposable
 {
     private readonly Lock _gate = new();
     private readonly CancellationTokenSource _stop = new();
     private int _staying = members.Count;
     private bool _isOver;
-
-    /// <summary>The requests, in order of arrival.</summary>
-    public IReadOnlyList<PendingRun> Members => members;
 
     /// <summary>Why the rows of an answer could not be told apart; null while nothing stood in the way.</summary>
     public string? Obstacle { get; private set; }
@@ -49,6 +46,15 @@ internal sealed class RunBatch(IReadOnlyList<PendingRun> members) : IDisposable
         _stop.Dispose();
     }
 
+    /// <summary>Answers all.</summary>
+    public void Execute()
+    {
+        for (int i = 0; i < members.Count; i++)
+        {
+            members[i].End();
+        }
+    }
+
     /// <summary>Runs all, and sets every member's result. Throws nothing.</summary>
     /// <param name="instance">What runs.</param>
     /// <param name="count">Told of each run that succeeded.</param>
@@ -64,7 +70,7 @@ internal sealed class RunBatch(IReadOnlyList<PendingRun> members) : IDisposable
             IReadOnlyList<OutputValue> outputs = instance.Run(run.Inputs, run.Outputs, run.Stop);
             long ended = Stopwatch.GetTimestamp();
             run.Result = new RunOutcome(waited, Stopwatch.GetElapsedTime(started, ended)) { Outputs = outputs };
-            count(new RunFigures(run.Rows, 1, 0, ended - started, 0));
+            count(new RunFigures(run.Rows, run.Bytes, 1, 0, ended - started, 0));
         }
         catch (Exception exception)
         {
@@ -130,7 +136,7 @@ internal sealed class RunBatch(IReadOnlyList<PendingRun> members) : IDisposable
                 runs[i].Result = new RunOutcome(waited[i], Stopwatch.GetElapsedTime(begun, split)) { Outputs = parts[i] };
             }
 
-            count(new RunFigures(inputs[0].Tensor.Shape[0], runs.Count, joined - begun, ran - joined, split - ran));
+            count(new RunFigures(inputs[0].Tensor.Shape[0], RunRows.BytesOf(inputs), runs.Count, joined - begun, ran - joined, split - ran));
             return true;
         }
         catch (Exception)
@@ -155,8 +161,9 @@ internal sealed class RunBatch(IReadOnlyList<PendingRun> members) : IDisposable
 
 /// <summary>What one run was; times in ticks of <see cref="Stopwatch"/>.</summary>
 /// <param name="Rows">Rows.</param>
+/// <param name="Bytes">Of all inputs.</param>
 /// <param name="Requests">Requests that shared it.</param>
 /// <param name="JoinTicks">Putting the inputs together.</param>
 /// <param name="RunTicks">The graph, with the copy of its outputs.</param>
 /// <param name="SplitTicks">Taking the outputs apart.</param>
-internal readonly record struct RunFigures(long Rows, int Requests, long JoinTicks, long RunTicks, long SplitTicks);
+internal readonly record struct RunFigures(long Rows, long Bytes, int Requests, long JoinTicks, long RunTicks, long SplitTicks);

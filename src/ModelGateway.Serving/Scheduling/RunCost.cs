@@ -18,20 +18,25 @@ public sealed class RunCost
     private const double Up = 1.0 / 32;
     private const int Sizes = 21;
 
-    // A batch must make a row this much cheaper: less is within what measuring errs by.
-    private const double WorthGain = 1.1;
+    // A batch must make a row this much cheaper: less is within what measuring errs by while others use the cores too.
+    private const double WorthGain = 1.2;
 
-    // And save a request at least this: about what being queued, copied and woken costs it (5 us, benchmark batching). A run of 3 us is not worth joining.
-    private static readonly double WorthTicks = Stopwatch.Frequency * 5e-6;
+    // And save a request at least this: twice what being queued, copied and woken costs it (some 5 us). A run of 3 us is not worth joining.
+    private static readonly double WorthTicks = Stopwatch.Frequency * 10e-6;
 
     // 0 where nothing is known.
     private readonly double[] _ticksARow = new double[Sizes];
 
+    /// <summary>Which runs are short.</summary>
+    public ShortRuns Short { get; } = new();
+
     /// <summary>Counts a run that succeeded.</summary>
     /// <param name="rows">Its rows; what has no rows counts as one.</param>
+    /// <param name="bytes">Of all its inputs.</param>
     /// <param name="ticks">Its time, in ticks of <see cref="Stopwatch"/>.</param>
-    public void Count(long rows, long ticks)
+    public void Count(long rows, long bytes, long ticks)
     {
+        Short.Count(bytes, ticks);
         ref double known = ref _ticksARow[SizeOf(rows)];
         double sample = Math.Max(1, ticks) / (double)Math.Max(1, rows);
         known = known <= 0 ? sample

@@ -25,17 +25,9 @@ namespace ModelGateway.Serving.Scheduling;
 /// </remarks>
 public sealed class RunScheduler
 {
-    /// <summary>
-    /// A run that is over within this is short. Two of them on the two threads of a small thread pool hold up everybody else no longer than this, and
-    /// the way to a worker and back (some 20 us) would be more than 2 % of a shorter one.
-    /// </summary>
-    internal static readonly TimeSpan ShortRun = TimeSpan.FromMilliseconds(1);
-
     // One cut in so many is not what is thought best, so that a change of the model's habits is noticed: a batch where batches do not pay, a single run where they do.
     private const int TriedEvery = 64;
     private const int TriedRequests = 4;
-
-    private static readonly long ShortTicks = (long)(ShortRun.TotalSeconds * Stopwatch.Frequency);
 
     private readonly Lock _gate = new();
     private readonly InstancePool _pool;
@@ -48,8 +40,8 @@ public sealed class RunScheduler
     private readonly RunLine _line = new();
     private readonly QueueClock _clock = new();
     private readonly int _length;
+    private readonly ITimer? _delay;
     private volatile BatchRules? _rules;
-    private ITimer? _delay;
     private int _waiting;
     private int _tickets;
     private int _turn;
@@ -73,6 +65,10 @@ public sealed class RunScheduler
         _count = Count;
         Cost = cost;
         pool.Returned = OnReturned;
+        if (_rules?.MaxDelay > TimeSpan.Zero)
+        {
+            _delay = time.CreateTimer(static state => ((RunScheduler)state!).OnReturned(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
     }
 
     /// <summary>What runs cost.</summary>
@@ -89,7 +85,7 @@ public sealed class RunScheduler
     {
         lease = null;
         long rows = RunRows.Of(inputs);
-        if (Waiting > 0 || !Cost.IsWithin(rows, ShortTicks))
+        if (Waiting > 0 || !Cost.Short.Includes(RunRows.BytesOf(inputs)))
         {
             return false;
         }
@@ -103,7 +99,7 @@ public sealed class RunScheduler
     {
         long started = Stopwatch.GetTimestamp();
         IReadOnlyList<OutputValue> values = lease.Instance.Run(inputs, outputs, stop);
-        Count(new RunFigures(RunRows.Of(inputs), 1, 0, Stopwatch.GetTimestamp() - started, 0));
+        Count(new RunFigures(RunRows.Of(inputs), RunRows.BytesOf(inputs), 1, 0, Stopwatch.GetTimestamp() - started, 0));
         return values;
     }
 
@@ -198,7 +194,7 @@ public sealed class RunScheduler
         while (_line.First is { } first && !ShouldWait(first))
         {
             // The runs of short batches are few and full; long ones go to all workers there are.
-            bool isShort = Cost.IsWithin(first.Rows, ShortTicks);
+            bool isShort = Cost.Short.Includes(first.Bytes);
             long worth = isShort && first.CanBeJoined ? WorthRows(first.Rows) : 0;
             long needed = worth > first.Rows ? (_line.Rows + worth - 1) / worth : _waiting;
             if (_tickets >= needed || !_pool.TryRent(out InstanceLease? lease))
@@ -207,10 +203,10 @@ public sealed class RunScheduler
             }
 
             _tickets++;
-            var ticket = new Ticket(this, lease);
+            var ticket = new Ticket(this, lease, isOnWorker: !isShort);
             if (isShort)
             {
-                ThreadPool.UnsafeQueueUserWorkItem(ticket, preferLocal: false);
+                _workers.QueueToPool(ticket);
             }
             else
             {
@@ -233,8 +229,7 @@ public sealed class RunScheduler
             return false;
         }
 
-        _delay ??= _time.CreateTimer(static state => ((RunScheduler)state!).OnReturned(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        _delay.Change(left, Timeout.InfiniteTimeSpan);
+        _delay!.Change(left, Timeout.InfiniteTimeSpan);
         return true;
     }
 
@@ -278,10 +273,10 @@ public sealed class RunScheduler
         }
 
         long most = rules.Target(_line.Rows, worth);
-        if (Cost.IsWithin(first.Rows, ShortTicks))
+        if (Cost.Short.Includes(first.Bytes))
         {
             // What was put on the thread pool because it is short stays short.
-            while (most > first.Rows && !Cost.IsWithin(most, ShortTicks))
+            while (most > first.Rows && !Cost.IsWithin(most, ShortRuns.LongestTicks))
             {
                 most /= 2;
             }
@@ -291,11 +286,11 @@ public sealed class RunScheduler
     }
 
     // Long runs are shared out evenly among those that are about to run.
-    private int MostRequests(PendingRun first, int tickets) => Cost.IsWithin(first.Rows, ShortTicks) ? int.MaxValue : (_waiting + tickets - 1) / tickets;
+    private int MostRequests(PendingRun first, int tickets) => Cost.Short.Includes(first.Bytes) ? int.MaxValue : (_waiting + tickets - 1) / tickets;
 
-    private void Execute(InstanceLease lease)
+    private void Execute(InstanceLease lease, bool isOnWorker)
     {
-        using RunBatch? batch = Cut();
+        RunBatch? batch = Cut();
         batch?.Run(lease.Instance, _count);
 
         if (batch?.Obstacle is { } obstacle && _rules is { } rules)
@@ -306,15 +301,25 @@ public sealed class RunScheduler
 
         // Before the answers, so that who has one finds the instance free.
         lease.Dispose();
-        for (int i = 0; i < batch?.Members.Count; i++)
+        if (batch is null)
         {
-            batch.Members[i].End();
+            return;
+        }
+
+        batch.Dispose();
+        if (isOnWorker)
+        {
+            _workers.QueueToPool(batch);
+        }
+        else
+        {
+            batch.Execute();
         }
     }
 
     private void Count(RunFigures run)
     {
-        Cost.Count(run.Rows, run.RunTicks);
+        Cost.Count(run.Rows, run.Bytes, run.RunTicks);
         _statistics.CountExecution(run.Rows, ToTime(run.JoinTicks), ToTime(run.RunTicks), ToTime(run.SplitTicks));
         if (_rules is not null)
         {
@@ -333,8 +338,8 @@ public sealed class RunScheduler
         RetryAfter = QueueClock.Clamp(wait - longest),
     };
 
-    private sealed class Ticket(RunScheduler scheduler, InstanceLease lease) : IThreadPoolWorkItem
+    private sealed class Ticket(RunScheduler scheduler, InstanceLease lease, bool isOnWorker) : IThreadPoolWorkItem
     {
-        public void Execute() => scheduler.Execute(lease);
+        public void Execute() => scheduler.Execute(lease, isOnWorker);
     }
 }

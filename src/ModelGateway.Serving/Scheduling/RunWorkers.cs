@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
+using ModelGateway.Serving.Runtime;
 
 namespace ModelGateway.Serving.Scheduling;
 
@@ -12,26 +13,38 @@ namespace ModelGateway.Serving.Scheduling;
 /// gets no more than its share. A run cannot be interrupted, so besides the workers there are as many in reserve: they take from a
 /// lane of which nothing runs and that has had less than every other, so that it need not wait for the end of another's long runs; the system divides
 /// the cores among the threads.
-/// <c>_gate</c> guards the lanes and all counts; work runs outside of it.
+/// The workers are nice: beside a model at full use, who answers a health check or runs a tiny model gets a core at once. A nice thread must start none, and
+/// whoever gives work to .NET's thread pool may start one of its threads. So workers give what is for the pool to one thread that is not nice
+/// (<see cref="QueueToPool"/>).
+/// <c>_gate</c> guards the lanes and all counts, <c>_forPool</c> itself; work runs outside of both.
 /// </remarks>
 public sealed class RunWorkers : IDisposable
 {
     // Shares change while runs go on, and nobody is told of that: while something waits that no one may take yet, one looks again this often.
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(2);
 
+    // A third of the weight of a thread that answers requests: with 10, a tenth, a tiny model at full use would starve a large one.
+    private const int Niceness = 5;
+
+    [ThreadStatic]
+    private static bool isWorker;
+
     private readonly object _gate = new();
+    private readonly Queue<IThreadPoolWorkItem> _forPool = new();
     private readonly List<WorkerLane> _active = [];
     private readonly int _workers;
     private int _running;
     private int _waiting;
     private double _clock;
     private bool _disposed;
+    private int _ended;
 
     /// <summary>Starts the threads.</summary>
     /// <param name="workers">Long runs at the same time, at least 1.</param>
     public RunWorkers(int workers)
     {
         _workers = workers;
+        new Thread(Forward) { IsBackground = true, Name = "model-answerer" }.Start();
         for (int i = 0; i < 2 * workers; i++)
         {
             new Thread(Work) { IsBackground = true, Name = $"model-worker-{i}" }.Start();
@@ -62,6 +75,22 @@ public sealed class RunWorkers : IDisposable
         ThreadPool.UnsafeQueueUserWorkItem(work, preferLocal: false);
     }
 
+    /// <summary>Puts work on .NET's thread pool, whoever calls.</summary>
+    public void QueueToPool(IThreadPoolWorkItem work)
+    {
+        if (!isWorker)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(work, preferLocal: false);
+            return;
+        }
+
+        lock (_forPool)
+        {
+            _forPool.Enqueue(work);
+            Monitor.Pulse(_forPool);
+        }
+    }
+
     /// <summary>The threads end when nothing waits any more.</summary>
     public void Dispose()
     {
@@ -74,6 +103,8 @@ public sealed class RunWorkers : IDisposable
 
     private void Work()
     {
+        isWorker = true;
+        ThreadNiceness.Lower(Niceness);
         while (TryTake(out WorkerLane? lane, out IThreadPoolWorkItem? work, out long started))
         {
             work.Execute();
@@ -86,6 +117,34 @@ public sealed class RunWorkers : IDisposable
                     _active.Remove(lane);
                 }
             }
+        }
+
+        lock (_forPool)
+        {
+            _ended++;
+            Monitor.Pulse(_forPool);
+        }
+    }
+
+    private void Forward()
+    {
+        while (true)
+        {
+            IThreadPoolWorkItem? work;
+            lock (_forPool)
+            {
+                while (!_forPool.TryDequeue(out work))
+                {
+                    if (_ended == 2 * _workers)
+                    {
+                        return;
+                    }
+
+                    Monitor.Wait(_forPool);
+                }
+            }
+
+            ThreadPool.UnsafeQueueUserWorkItem(work, preferLocal: false);
         }
     }
 

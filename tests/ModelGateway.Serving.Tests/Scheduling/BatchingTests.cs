@@ -265,7 +265,7 @@ public sealed class BatchingTests : IDisposable
 
         Assert.Equal(16, cost.WorthRows(1, 32));
         Assert.Equal(8, cost.WorthRows(1, 8));
-        cost.Count(16, Microseconds(16 * 25));
+        cost.Count(16, 64, Microseconds(16 * 25));
         Assert.Equal(8, cost.WorthRows(1, 32));
     }
 
@@ -316,7 +316,7 @@ public sealed class BatchingTests : IDisposable
         var cost = new RunCost();
         foreach ((int rows, int microseconds) in runs)
         {
-            cost.Count(rows, Microseconds(microseconds));
+            cost.Count(rows, rows * sizeof(float), Microseconds(microseconds));
         }
 
         return cost;

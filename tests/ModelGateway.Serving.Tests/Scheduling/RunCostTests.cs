@@ -15,6 +15,7 @@ public class RunCostTests
 
         Assert.Null(cost.Predict(1));
         Assert.False(cost.IsWithin(1, long.MaxValue));
+        Assert.False(cost.Short.Includes(4));
     }
 
     [Theory]
@@ -24,7 +25,7 @@ public class RunCostTests
     public void Predict_OnlySmallerRunsKnown_TakesTheCostOfARow(long rows, double microseconds)
     {
         var cost = new RunCost();
-        cost.Count(1, 100 * Microsecond);
+        cost.Count(1, 4, 100 * Microsecond);
 
         Assert.Equal(microseconds, cost.Predict(rows)!.Value.TotalMicroseconds, 1.0);
     }
@@ -33,7 +34,7 @@ public class RunCostTests
     public void Predict_OnlyLargerRunsKnown_TakesTheWholeRun()
     {
         var cost = new RunCost();
-        cost.Count(8, 400 * Microsecond);
+        cost.Count(8, 32, 400 * Microsecond);
 
         Assert.Equal(400, cost.Predict(1)!.Value.TotalMicroseconds, 1.0);
     }
@@ -44,7 +45,7 @@ public class RunCostTests
         var cost = new RunCost();
         for (int i = 0; i < 100; i++)
         {
-            cost.Count(1, (i % 5 == 4 ? 5_000 : 100) * Microsecond);
+            cost.Count(1, 4, (i % 5 == 4 ? 5_000 : 100) * Microsecond);
         }
 
         Assert.InRange(cost.Predict(1)!.Value.TotalMicroseconds, 100, 150);
@@ -54,11 +55,11 @@ public class RunCostTests
     public void Count_ModelBecomesSlower_IsNoticed()
     {
         var cost = new RunCost();
-        cost.Count(1, 100 * Microsecond);
+        cost.Count(1, 4, 100 * Microsecond);
 
         for (int i = 0; i < 400; i++)
         {
-            cost.Count(1, 10_000 * Microsecond);
+            cost.Count(1, 4, 10_000 * Microsecond);
         }
 
         Assert.InRange(cost.Predict(1)!.Value.TotalMicroseconds, 9_000, 10_100);

@@ -242,7 +242,7 @@ public sealed class RunSchedulerTests : IDisposable
     private static RunCost Cost(TimeSpan row)
     {
         var cost = new RunCost();
-        cost.Count(1, (long)(row.TotalSeconds * System.Diagnostics.Stopwatch.Frequency));
+        cost.Count(1, sizeof(float), (long)(row.TotalSeconds * System.Diagnostics.Stopwatch.Frequency));
         return cost;
     }
 

@@ -17,13 +17,23 @@ public sealed class RunWorkersTests : IDisposable
     [Fact]
     public async Task Post_Work_RunsOnAThreadOfItsOwn()
     {
-        var seen = new TaskCompletionSource<(string? Name, bool IsOfThePool)>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var seen = new TaskCompletionSource<(string? Name, bool IsOfThePool, string Niceness)>(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        _workers.Post(new WorkerLane(1), new Work(() => seen.SetResult((Thread.CurrentThread.Name, Thread.CurrentThread.IsThreadPoolThread))));
+        _workers.Post(new WorkerLane(1), new Work(() => seen.SetResult((Thread.CurrentThread.Name, Thread.CurrentThread.IsThreadPoolThread, Niceness()))));
 
-        (string? name, bool isOfThePool) = await seen.Task.WaitAsync(Patience);
+        (string? name, bool isOfThePool, string niceness) = await seen.Task.WaitAsync(Patience);
         Assert.StartsWith("model-worker-", name, StringComparison.Ordinal);
-        Assert.False(isOfThePool);
+        Assert.Equal((false, "5"), (isOfThePool, niceness));
+    }
+
+    [Fact]
+    public async Task QueueToPool_FromAWorker_RunsOnThePoolWhoseThreadsAreNotNice()
+    {
+        var seen = new TaskCompletionSource<(bool IsOfThePool, string Niceness)>(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        _workers.Post(new WorkerLane(1), new Work(() => _workers.QueueToPool(new Work(() => seen.SetResult((Thread.CurrentThread.IsThreadPoolThread, Niceness()))))));
+
+        Assert.Equal((true, Niceness()), await seen.Task.WaitAsync(Patience));
     }
 
     [Fact]
@@ -128,6 +138,13 @@ public sealed class RunWorkersTests : IDisposable
             }));
             await started.Task.WaitAsync(Patience);
         }
+    }
+
+    // The 19th field of proc_pid_stat(5), the 17th after the name in its brackets.
+    private static string Niceness()
+    {
+        string stat = File.ReadAllText("/proc/thread-self/stat");
+        return stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[16];
     }
 
     // A second each, by the clock of the lane.

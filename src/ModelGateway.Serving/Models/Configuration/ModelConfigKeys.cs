@@ -86,7 +86,7 @@ internal static class ModelConfigKeys
             config => config.Instances,
             (config, count) => config with { Instances = (int)count })
         {
-            Description = "Requests that run at the same time, on one session.",
+            Description = "Runs that go on at the same time, on one session.",
             WhenUnset = "as many as the process may use cores",
         },
         new ValueKey<ModelConfig, long>(

@@ -1,5 +1,4 @@
 using System.Runtime.ExceptionServices;
-using System.Runtime.InteropServices;
 
 namespace ModelGateway.Serving.Runtime.Onnx;
 
@@ -8,12 +7,11 @@ namespace ModelGateway.Serving.Runtime.Onnx;
 /// predictions. The thread does nothing else and ends with the call.
 /// </summary>
 /// <remarks>
-/// On Linux a thread's priority is its niceness. It is inherited by every thread that the thread starts, and an ordinary user cannot
-/// take it back. So nothing that may start threads belongs here: with loader threads that were nice themselves, the workers of .NET's
+/// Nothing that may start threads belongs here (<see cref="ThreadNiceness"/>): with loader threads that were nice themselves, the workers of .NET's
 /// thread pool, which answer requests, were nice for the rest of the process's life. Nor does managed work belong here: the garbage
 /// collector waits for every thread to stop, also for one that gets no core.
 /// </remarks>
-internal static partial class QuietThread
+internal static class QuietThread
 {
     // A third of the weight of a thread that answers requests. Measured with SwapSoakTests on busy cores: 200 swaps take 11 s with 0
     // and with 5, and 31 s with 10, which starves a load as soon as anything else runs.
@@ -28,7 +26,7 @@ internal static partial class QuietThread
         {
             try
             {
-                LowerPriority();
+                ThreadNiceness.Lower(Niceness);
                 result = call();
             }
             catch (Exception exception)
@@ -46,16 +44,4 @@ internal static partial class QuietThread
         failure?.Throw();
         return result!;
     }
-
-    private static void LowerPriority()
-    {
-        if (OperatingSystem.IsLinux())
-        {
-            // On Linux the call changes one thread (id 0: this one), and .NET's thread priorities change nothing.
-            _ = SetPriority(0, 0, Niceness);
-        }
-    }
-
-    [LibraryImport("libc", EntryPoint = "setpriority")]
-    private static partial int SetPriority(int which, int who, int priority);
 }

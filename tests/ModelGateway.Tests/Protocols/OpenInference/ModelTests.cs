@@ -175,6 +175,9 @@ public sealed class ModelTests(OpenInferenceHost host)
         }
 
         Assert.Equal(0, Stage(after, "cache_hit", "count") - Stage(before, "cache_hit", "count"));
+        JsonElement batch = Assert.Single(after.GetProperty("batch_stats").EnumerateArray(), batch => batch.GetProperty("batch_size").GetInt64() == 3);
+        Assert.True(batch.GetProperty("compute_infer").GetProperty("count").GetInt64() >= 1);
+        Assert.True(batch.GetProperty("compute_infer").GetProperty("ns").GetInt64() > 0);
         Assert.True(after.GetProperty("memory_usage")[0].GetProperty("byte_size").GetInt64() > 0);
     }
 
