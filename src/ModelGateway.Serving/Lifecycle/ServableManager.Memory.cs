@@ -28,9 +28,10 @@ public sealed partial class ServableManager
     /// </summary>
     /// <param name="spec">Model, and version, label or neither.</param>
     /// <param name="mayName">Which model names the error may suggest; null for all.</param>
+    /// <param name="patience">How long the caller waits at most; null for the model's time for a request, which holds besides.</param>
     /// <param name="cancellationToken">The caller's: it stops waiting, and the load goes on.</param>
-    /// <returns>The refusal is that of <see cref="TryAcquire"/>; or that the load took longer than the model's time for a request, that too many wait, or that the caller left.</returns>
-    public ValueTask<AcquireResult> AcquireAsync(ModelSpec spec, Func<string, bool>? mayName, CancellationToken cancellationToken)
+    /// <returns>The refusal is that of <see cref="TryAcquire"/>; or that the load took longer than that, that too many wait, or that the caller left.</returns>
+    public ValueTask<AcquireResult> AcquireAsync(ModelSpec spec, Func<string, bool>? mayName, TimeSpan? patience, CancellationToken cancellationToken)
     {
         if (TryAcquire(spec, mayName, out ServableHandle? handle, out PredictError? error))
         {
@@ -38,11 +39,11 @@ public sealed partial class ServableManager
         }
 
         return error.Kind == PredictErrorKind.NotReady && Check(spec, mayName) is null
-            ? WakeAsync(spec, mayName, cancellationToken)
+            ? WakeAsync(spec, mayName, patience ?? TimeSpan.MaxValue, cancellationToken)
             : new ValueTask<AcquireResult>(new AcquireResult(null, error));
     }
 
-    private async ValueTask<AcquireResult> WakeAsync(ModelSpec spec, Func<string, bool>? mayName, CancellationToken cancellationToken)
+    private async ValueTask<AcquireResult> WakeAsync(ModelSpec spec, Func<string, bool>? mayName, TimeSpan patience, CancellationToken cancellationToken)
     {
         long started = _time.GetTimestamp();
         while (true)
@@ -54,10 +55,10 @@ public sealed partial class ServableManager
 
             VersionSlot? waitsFor;
             Task? changed;
-            TimeSpan patience;
             lock (_gate)
             {
-                (waitsFor, changed, patience, PredictError? refusal) = Await(spec, mayName);
+                (waitsFor, changed, TimeSpan allowed, PredictError? refusal) = Await(spec, mayName);
+                patience = allowed > TimeSpan.Zero && allowed < patience ? allowed : patience;
                 if (refusal is not null)
                 {
                     return new AcquireResult(null, refusal);

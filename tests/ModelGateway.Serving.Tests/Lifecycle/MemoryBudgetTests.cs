@@ -92,6 +92,26 @@ public sealed class MemoryBudgetTests
     }
 
     [Fact]
+    public async Task LoadOnDemand_CallerHasLessTimeThanTheModelGives_IsRefusedThen()
+    {
+        using var gate = new LoadGate();
+        using ServingHarness serving = OnDemand(gate.Runtime);
+        gate.Close();
+        serving.Add("model", 1, [1]);
+        await serving.ScanAsync();
+        Task<AcquireResult> waiting = serving.Manager.AcquireAsync(new ModelSpec("model"), null, TimeSpan.FromMilliseconds(300), CancellationToken.None).AsTask();
+        Task<AcquireResult> patient = AcquireAsync(serving, "model").AsTask();
+        await serving.UntilAsync(() => serving.State("model", 1) == ServableState.Loading);
+
+        serving.Time.Advance(TimeSpan.FromSeconds(1));
+
+        Assert.Contains("longer than the 0.3 s", (await waiting).Error!.Message, StringComparison.Ordinal);
+        Assert.False(patient.IsCompleted);
+        gate.Open();
+        (await patient).Handle!.Dispose();
+    }
+
+    [Fact]
     public async Task LoadOnDemand_CallerLeaves_IsToldSoAndTheLoadGoesOn()
     {
         using var gate = new LoadGate();
@@ -100,7 +120,7 @@ public sealed class MemoryBudgetTests
         serving.Add("model", 1, [1]);
         await serving.ScanAsync();
         using var caller = new CancellationTokenSource();
-        Task<AcquireResult> waiting = serving.Manager.AcquireAsync(new ModelSpec("model"), null, caller.Token).AsTask();
+        Task<AcquireResult> waiting = serving.Manager.AcquireAsync(new ModelSpec("model"), null, null, caller.Token).AsTask();
         await caller.CancelAsync();
 
         Assert.Equal(PredictErrorKind.Cancelled, (await waiting).Error!.Kind);
@@ -414,7 +434,7 @@ public sealed class MemoryBudgetTests
         new(change: options => change is null ? options with { MemoryBudget = TwoModels } : change(options with { MemoryBudget = TwoModels }));
 
     private static ValueTask<AcquireResult> AcquireAsync(ServingHarness serving, string model, string? version = null) =>
-        serving.Manager.AcquireAsync(ModelSpec.Parse(model, version), null, CancellationToken.None);
+        serving.Manager.AcquireAsync(ModelSpec.Parse(model, version), null, null, CancellationToken.None);
 
     private static async Task<float> AskAsync(ServingHarness serving, string model, string? version = null)
     {
