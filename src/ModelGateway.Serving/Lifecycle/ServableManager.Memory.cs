@@ -28,9 +28,10 @@ public sealed partial class ServableManager
     /// </summary>
     /// <param name="spec">Model, and version, label or neither.</param>
     /// <param name="mayName">Which model names the error may suggest; null for all.</param>
+    /// <param name="patience">How long the caller waits at most; null for the model's time for a request, which holds besides.</param>
     /// <param name="cancellationToken">The caller's: it stops waiting, and the load goes on.</param>
-    /// <returns>The refusal is that of <see cref="TryAcquire"/>; or that the load took longer than the model's time for a request, that too many wait, or that the caller left.</returns>
-    public ValueTask<AcquireResult> AcquireAsync(ModelSpec spec, Func<string, bool>? mayName, CancellationToken cancellationToken)
+    /// <returns>The refusal is that of <see cref="TryAcquire"/>; or that the load took longer than that, that too many wait, or that the caller left.</returns>
+    public ValueTask<AcquireResult> AcquireAsync(ModelSpec spec, Func<string, bool>? mayName, TimeSpan? patience, CancellationToken cancellationToken)
     {
         if (TryAcquire(spec, mayName, out ServableHandle? handle, out PredictError? error))
         {
@@ -38,64 +39,54 @@ public sealed partial class ServableManager
         }
 
         return error.Kind == PredictErrorKind.NotReady && Check(spec, mayName) is null
-            ? WakeAsync(spec, mayName, cancellationToken)
+            ? WakeAsync(spec, mayName, patience ?? TimeSpan.MaxValue, cancellationToken)
             : new ValueTask<AcquireResult>(new AcquireResult(null, error));
     }
 
-    private async ValueTask<AcquireResult> WakeAsync(ModelSpec spec, Func<string, bool>? mayName, CancellationToken cancellationToken)
+    private async ValueTask<AcquireResult> WakeAsync(ModelSpec spec, Func<string, bool>? mayName, TimeSpan patience, CancellationToken cancellationToken)
     {
         long started = _time.GetTimestamp();
-        while (true)
+        VersionSlot? waitsFor = null;
+        try
         {
-            if (TryAcquire(spec, mayName, out ServableHandle? handle, out PredictError? error))
+            while (true)
             {
-                return new AcquireResult(handle, null);
-            }
+                Task changed;
+                lock (_gate)
+                {
+                    // Here, while it still counts as awaited: so nothing else takes its place before it has answered.
+                    if (TryAcquire(spec, mayName, out ServableHandle? handle, out _))
+                    {
+                        _metrics.WakeSeconds.Observe(_time.GetElapsedTime(started).TotalSeconds);
+                        return new AcquireResult(handle, null);
+                    }
 
-            VersionSlot? waitsFor;
-            Task? changed;
-            TimeSpan patience;
+                    if (Await(spec, mayName, ref waitsFor, ref patience, out changed) is { } refusal)
+                    {
+                        return new AcquireResult(null, refusal);
+                    }
+                }
+
+                await changed.WaitAsync(Max(patience - _time.GetElapsedTime(started), TimeSpan.Zero), _time, cancellationToken);
+            }
+        }
+        catch (TimeoutException)
+        {
+            return new AcquireResult(null, new PredictError(
+                PredictErrorKind.NotReady, $"'{waitsFor!.Id}' was not in memory and is being loaded, which takes longer than the {patience.TotalSeconds:0.###} s that the request may take.")
+            {
+                RetryAfter = VersionResolver.RetryAfter,
+            });
+        }
+        catch (OperationCanceledException)
+        {
+            return new AcquireResult(null, new PredictError(PredictErrorKind.Cancelled, "The caller left while the model was loaded."));
+        }
+        finally
+        {
             lock (_gate)
             {
-                (waitsFor, changed, patience, PredictError? refusal) = Await(spec, mayName);
-                if (refusal is not null)
-                {
-                    return new AcquireResult(null, refusal);
-                }
-            }
-
-            if (waitsFor is null)
-            {
-                // It became ready just now.
-                continue;
-            }
-
-            try
-            {
-                await changed!.WaitAsync(Max(patience - _time.GetElapsedTime(started), TimeSpan.Zero), _time, cancellationToken);
-
-                // While it still counts as awaited, so that nothing else takes its place before it has answered.
-                if (TryAcquire(spec, mayName, out handle, out _))
-                {
-                    _metrics.WakeSeconds.Observe(_time.GetElapsedTime(started).TotalSeconds);
-                    return new AcquireResult(handle, null);
-                }
-            }
-            catch (TimeoutException)
-            {
-                return new AcquireResult(null, new PredictError(
-                    PredictErrorKind.NotReady, $"'{waitsFor.Id}' was not in memory and is being loaded, which takes longer than the {patience.TotalSeconds:0.###} s that a request may take.")
-                {
-                    RetryAfter = VersionResolver.RetryAfter,
-                });
-            }
-            catch (OperationCanceledException)
-            {
-                return new AcquireResult(null, new PredictError(PredictErrorKind.Cancelled, "The caller left while the model was loaded."));
-            }
-            finally
-            {
-                lock (_gate)
+                if (waitsFor is not null)
                 {
                     waitsFor.Waiting--;
                     AdmitLoads();
@@ -104,32 +95,41 @@ public sealed partial class ServableManager
         }
     }
 
-    // One request more that waits; the version, null where it need not wait, and the next change of its model.
-    private (VersionSlot? Version, Task? Changed, TimeSpan Patience, PredictError? Refusal) Await(in ModelSpec spec, Func<string, bool>? mayName)
+    // Has a request wait for the version that it asks for, which may be another after a change; the refusal, or null.
+    private PredictError? Await(in ModelSpec spec, Func<string, bool>? mayName, ref VersionSlot? waitsFor, ref TimeSpan patience, out Task changed)
     {
+        changed = Task.CompletedTask;
         VersionView? view = Resolve(spec, mayName, out PredictError? refusal);
-        if (refusal is not null || view!.Servable is not null)
+        if (refusal is not null)
         {
-            return (null, null, default, refusal);
+            return refusal;
         }
 
         ModelSlot slot = _models[spec.Model];
-        if (_disposed || !slot.Versions.TryGetValue(view.Id.Version, out VersionSlot? version))
+        if (_disposed || !slot.Versions.TryGetValue(view!.Id.Version, out VersionSlot? version))
         {
-            return (null, null, default, VersionResolver.NotReady(view));
+            return VersionResolver.NotReady(view!);
         }
 
-        int bound = slot.Config.Limits.QueueLength ?? _options.QueueLength;
-        if (version.Waiting >= bound)
+        if (version != waitsFor)
         {
-            return (null, null, default, new PredictError(PredictErrorKind.QueueFull, $"The model is being loaded, and its queue is full ({bound} requests wait).")
+            int bound = slot.Config.Limits.QueueLength ?? _options.QueueLength;
+            if (version.Waiting >= bound)
             {
-                RetryAfter = VersionResolver.RetryAfter,
-            });
+                return new PredictError(PredictErrorKind.QueueFull, $"The model is being loaded, and its queue is full ({bound} requests wait).") { RetryAfter = VersionResolver.RetryAfter };
+            }
+
+            if (waitsFor is not null)
+            {
+                waitsFor.Waiting--;
+            }
+
+            version.Waiting++;
+            waitsFor = version;
         }
 
-        version.Waiting++;
-        Task changed = slot.NextPublish();
+        TimeSpan allowed = slot.Config.Limits.Timeout ?? _options.PredictTimeout;
+        patience = allowed < patience ? allowed : patience;
         if (version.IsAsleep)
         {
             _metrics.Wakes.Inc();
@@ -139,7 +139,9 @@ public sealed partial class ServableManager
             Pulse();
         }
 
-        return (version, changed, slot.Config.Limits.Timeout ?? _options.PredictTimeout, null);
+        // What has changed by that already is nothing to wait for: it may be evicted before it is loaded, and is looked at again.
+        changed = slot.NextPublish();
+        return null;
     }
 
     /// <summary>Begins the loads for which there is room, and makes room for those that are asked for.</summary>

@@ -98,7 +98,10 @@ internal sealed class PredictExchange(
 
     private async Task PredictAsync(HttpContext http, ModelSpec spec, IPredictProtocol protocol, RequestBodyResult body, long started)
     {
-        AcquireResult acquired = await manager.AcquireAsync(spec, access.Filter(http), http.RequestAborted);
+        Func<string, bool>? mayName = access.Filter(http);
+        AcquireResult acquired = manager.TryAcquire(spec, mayName, out ServableHandle? held, out _)
+            ? new AcquireResult(held, null)
+            : await manager.AcquireAsync(spec, mayName, RequestTimeout.Read(http.Request.Headers, new FaultList()), http.RequestAborted);
         if (!acquired.IsSuccess)
         {
             await RefuseUnrouted(http, acquired.Error);

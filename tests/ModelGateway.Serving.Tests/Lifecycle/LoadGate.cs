@@ -16,6 +16,9 @@ internal sealed class LoadGate : IDisposable
 
     public FakeRuntime Runtime { get; }
 
+    /// <summary>What each instance says that it takes up; bytes.</summary>
+    public long MemoryEstimate { get; set; } = 1;
+
     /// <summary>From now on loads wait.</summary>
     public void Close() => _closed = true;
 
@@ -38,6 +41,6 @@ internal sealed class LoadGate : IDisposable
             _open.Wait(cancellationToken);
         }
 
-        return new FakeInstance();
+        return new FakeInstance { MemoryEstimate = MemoryEstimate };
     }
 }

@@ -84,11 +84,31 @@ public sealed class MemoryBudgetTests
         serving.Time.Advance(TimeSpan.FromSeconds(3));
         PredictError error = (await waiting).Error!;
 
-        Assert.Equal((PredictErrorKind.NotReady, "'model/1' was not in memory and is being loaded, which takes longer than the 2 s that a request may take."), (error.Kind, error.Message));
+        Assert.Equal((PredictErrorKind.NotReady, "'model/1' was not in memory and is being loaded, which takes longer than the 2 s that the request may take."), (error.Kind, error.Message));
         Assert.NotNull(error.RetryAfter);
         gate.Open();
         await serving.UntilAsync(() => serving.State("model", 1) == ServableState.Ready);
         serving.Acquire("model").Dispose();
+    }
+
+    [Fact]
+    public async Task LoadOnDemand_CallerHasLessTimeThanTheModelGives_IsRefusedThen()
+    {
+        using var gate = new LoadGate();
+        using ServingHarness serving = OnDemand(gate.Runtime);
+        gate.Close();
+        serving.Add("model", 1, [1]);
+        await serving.ScanAsync();
+        Task<AcquireResult> waiting = serving.Manager.AcquireAsync(new ModelSpec("model"), null, TimeSpan.FromMilliseconds(300), CancellationToken.None).AsTask();
+        Task<AcquireResult> patient = AcquireAsync(serving, "model").AsTask();
+        await serving.UntilAsync(() => serving.State("model", 1) == ServableState.Loading);
+
+        serving.Time.Advance(TimeSpan.FromSeconds(1));
+
+        Assert.Contains("longer than the 0.3 s", (await waiting).Error!.Message, StringComparison.Ordinal);
+        Assert.False(patient.IsCompleted);
+        gate.Open();
+        (await patient).Handle!.Dispose();
     }
 
     [Fact]
@@ -100,7 +120,7 @@ public sealed class MemoryBudgetTests
         serving.Add("model", 1, [1]);
         await serving.ScanAsync();
         using var caller = new CancellationTokenSource();
-        Task<AcquireResult> waiting = serving.Manager.AcquireAsync(new ModelSpec("model"), null, caller.Token).AsTask();
+        Task<AcquireResult> waiting = serving.Manager.AcquireAsync(new ModelSpec("model"), null, null, caller.Token).AsTask();
         await caller.CancelAsync();
 
         Assert.Equal(PredictErrorKind.Cancelled, (await waiting).Error!.Kind);
@@ -271,6 +291,33 @@ public sealed class MemoryBudgetTests
     }
 
     [Fact]
+    public async Task Budget_TwoAskedForAndRoomForOne_EachAnswersBeforeItGoes()
+    {
+        using var gate = new LoadGate { MemoryEstimate = 5 << 20 };
+        using ServingHarness serving = OnDemand(gate.Runtime, options => options with { MemoryBudget = 5 << 20 });
+        gate.Close();
+        serving.Add("a", 1, [1]);
+        serving.Add("b", 1, [2]);
+        await serving.ScanAsync();
+        var slow = new HeldContext();
+        Task<AcquireResult> first = slow.Run(() => AcquireAsync(serving, "a").AsTask());
+        Task<AcquireResult> second = AcquireAsync(serving, "b").AsTask();
+        await serving.UntilAsync(() => serving.State("a", 1) == ServableState.Loading);
+        Assert.Equal(ServableState.Discovered, serving.State("b", 1));
+
+        // The first request does not come to its model yet: nobody holds it, and a load needs its place.
+        gate.Open();
+        await serving.UntilAsync(() => gate.Runtime.Instances.Count == 1 && serving.State("a", 1) != ServableState.Loading && !serving.Manager.Find("a")!.IsBusy);
+        Assert.Equal(ServableState.Ready, serving.State("a", 1));
+        slow.Release();
+        (await first).Handle!.Dispose();
+        (await second).Handle!.Dispose();
+
+        // One that goes before its request came to it would be loaded again for it, and so on.
+        Assert.Equal(2, gate.Runtime.Instances.Count);
+    }
+
+    [Fact]
     public async Task Budget_ModelLargerThanAll_IsLoadedAloneAndTheLogSaysSo()
     {
         using ServingHarness serving = Bounded();
@@ -414,7 +461,7 @@ public sealed class MemoryBudgetTests
         new(change: options => change is null ? options with { MemoryBudget = TwoModels } : change(options with { MemoryBudget = TwoModels }));
 
     private static ValueTask<AcquireResult> AcquireAsync(ServingHarness serving, string model, string? version = null) =>
-        serving.Manager.AcquireAsync(ModelSpec.Parse(model, version), null, CancellationToken.None);
+        serving.Manager.AcquireAsync(ModelSpec.Parse(model, version), null, null, CancellationToken.None);
 
     private static async Task<float> AskAsync(ServingHarness serving, string model, string? version = null)
     {
@@ -432,5 +479,52 @@ public sealed class MemoryBudgetTests
         PredictResult result = await serving.Predictor.PredictAsync(handle.Servable, request, CancellationToken.None);
         result.Response?.Dispose();
         return result.Cache.Use;
+    }
+
+    /// <summary>Keeps what comes after an await until it is released, like a machine that is too busy for it.</summary>
+    private sealed class HeldContext : SynchronizationContext
+    {
+        private readonly Queue<(SendOrPostCallback Callback, object? State)> _held = [];
+        private bool _isReleased;
+
+        public override void Post(SendOrPostCallback d, object? state)
+        {
+            lock (_held)
+            {
+                if (!_isReleased)
+                {
+                    _held.Enqueue((d, state));
+                    return;
+                }
+            }
+
+            base.Post(d, state);
+        }
+
+        public T Run<T>(Func<T> call)
+        {
+            SynchronizationContext? before = Current;
+            SetSynchronizationContext(this);
+            try
+            {
+                return call();
+            }
+            finally
+            {
+                SetSynchronizationContext(before);
+            }
+        }
+
+        public void Release()
+        {
+            lock (_held)
+            {
+                _isReleased = true;
+                while (_held.TryDequeue(out (SendOrPostCallback Callback, object? State) work))
+                {
+                    base.Post(work.Callback, work.State);
+                }
+            }
+        }
     }
 }

@@ -78,7 +78,7 @@ internal sealed class ModelAnswers(ServableManager manager, ModelAccess access, 
     // What a version is shows only once it is loaded: one that sleeps is waited for, as a prediction would.
     private async Task<IResult> AskAsync(HttpContext http, ModelSpec spec, Func<Servable, ModelView, IResult> answer)
     {
-        AcquireResult acquired = await manager.AcquireAsync(spec, access.Filter(http), http.RequestAborted);
+        AcquireResult acquired = await manager.AcquireAsync(spec, access.Filter(http), null, http.RequestAborted);
         if (!acquired.IsSuccess)
         {
             return new ProblemResult(acquired.Error);
