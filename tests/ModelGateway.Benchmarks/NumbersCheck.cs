@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -100,29 +101,30 @@ internal static class NumbersCheck
 
     private static long CheckWriting(Random random)
     {
+        float[] singles = [.. Enumerable.Range(0, Batch).Select(_ => BitConverter.Int32BitsToSingle(random.Next(1, 0x7F80_0000)))];
+        double[] wides = [.. Enumerable.Range(0, Batch).Select(_ => BitConverter.Int64BitsToDouble(random.NextInt64(1, 0x7FF0_0000_0000_0000)))];
+        using Tensor ofSingles = Tensor.Create<float>(TensorType.Fp32, [Batch], singles);
+        using Tensor ofWides = Tensor.Create<double>(TensorType.Fp64, [Batch], wides);
+        return CountWrong(ofSingles, singles.Select(value => value.ToString("R", CultureInfo.InvariantCulture)))
+            + CountWrong(ofWides, wides.Select(value => value.ToString("R", CultureInfo.InvariantCulture)));
+    }
+
+    private static long CountWrong(Tensor tensor, IEnumerable<string> expected)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        var output = new JsonOutput(buffer);
+        JsonTensorWriter.TryWriteFlat(ref output, tensor, NonFiniteStyle.Bare);
+        output.Flush();
         long wrong = 0;
-        Span<byte> room = stackalloc byte[DecimalText.Room];
-        for (int i = 0; i < Batch; i++)
+        foreach ((string text, string known) in Encoding.ASCII.GetString(buffer.WrittenSpan[1..^1]).Split(',').Zip(expected))
         {
-            float single = BitConverter.Int32BitsToSingle(random.Next(1, 0x7F80_0000));
-            ReadOnlySpan<byte> text = room[..DecimalText.Write(single, room)];
-            wrong += Report(single.ToString("R", CultureInfo.InvariantCulture), text);
-            double wide = BitConverter.Int64BitsToDouble(random.NextInt64(1, 0x7FF0_0000_0000_0000));
-            text = room[..DecimalText.Write(wide, room)];
-            wrong += Report(wide.ToString("R", CultureInfo.InvariantCulture), text);
+            if (text != known)
+            {
+                Console.WriteLine($"{known} was written as {text}");
+                wrong++;
+            }
         }
 
         return wrong;
-    }
-
-    private static int Report(string expected, ReadOnlySpan<byte> text)
-    {
-        bool equal = Encoding.ASCII.GetString(text) == expected;
-        if (!equal)
-        {
-            Console.WriteLine($"{expected} was written as {Encoding.ASCII.GetString(text)}");
-        }
-
-        return equal ? 0 : 1;
     }
 }

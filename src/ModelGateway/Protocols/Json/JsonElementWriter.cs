@@ -56,16 +56,16 @@ internal ref struct JsonElementWriter
                 WriteNumbers<long, JsonNumbers.Integer<long>>(ref output, count);
                 break;
             case TensorType.Fp16:
-                WriteNumbers<Half, JsonNumbers.HalfFloat>(ref output, count);
+                WriteFloats<Half, JsonNumbers.HalfFloat>(ref output, count);
                 break;
             case TensorType.Bf16:
-                WriteNumbers<ushort, JsonNumbers.BFloat16>(ref output, count);
+                WriteFloats<ushort, JsonNumbers.BFloat16>(ref output, count);
                 break;
             case TensorType.Fp32:
-                WriteNumbers<float, JsonNumbers.Single>(ref output, count);
+                WriteFloats<float, JsonNumbers.Single>(ref output, count);
                 break;
             case TensorType.Fp64:
-                WriteNumbers<double, JsonNumbers.Double>(ref output, count);
+                WriteFloats<double, JsonNumbers.Double>(ref output, count);
                 break;
             default:
                 WriteStrings(ref output, count);
@@ -90,6 +90,33 @@ internal ref struct JsonElementWriter
                 to[used] = (byte)',';
                 used += i == 0 ? 0 : 1;
                 used += TFormat.Format(values[i], to[used..], _style);
+            }
+
+            output.Advance(used);
+        }
+    }
+
+    // Some at a time: first all their digits, then all their texts, so that the processor has several under way in either.
+    private void WriteFloats<T, TFormat>(ref JsonOutput output, int count)
+        where T : unmanaged
+        where TFormat : IJsonFloat<T>
+    {
+        Span<ulong> digits = stackalloc ulong[JsonNumbers.FloatsAtOnce];
+        Span<int> exponents = stackalloc int[JsonNumbers.FloatsAtOnce];
+        int bytes = count * Unsafe.SizeOf<T>();
+        ReadOnlySpan<T> values = MemoryMarshal.Cast<byte, T>(_numbers[..bytes]);
+        _numbers = _numbers[bytes..];
+        for (int start = 0; start < values.Length; start += JsonNumbers.FloatsAtOnce)
+        {
+            ReadOnlySpan<T> some = values[start..Math.Min(values.Length, start + JsonNumbers.FloatsAtOnce)];
+            TFormat.Shorten(some, digits, exponents);
+            Span<byte> to = output.Reserve(Most * some.Length);
+            int used = 0;
+            for (int i = 0; i < some.Length; i++)
+            {
+                to[used] = (byte)',';
+                used += start + i == 0 ? 0 : 1;
+                used += TFormat.Format(some[i], digits[i], exponents[i], to[used..], _style);
             }
 
             output.Advance(used);

@@ -11,6 +11,16 @@ internal interface IJsonNumber<in T>
     static abstract int Format(T value, Span<byte> to, NonFiniteStyle style);
 }
 
+/// <summary>The same for floats, whose shortest digits are looked for first, several at a time.</summary>
+internal interface IJsonFloat<T>
+{
+    /// <summary>The digits and the exponents of at most <see cref="JsonNumbers.FloatsAtOnce"/> values; whatever for those that have none.</summary>
+    static abstract void Shorten(ReadOnlySpan<T> values, Span<ulong> digits, Span<int> exponents);
+
+    /// <summary>Writes the element to at least <see cref="JsonNumbers.Longest"/> bytes and returns how many it took.</summary>
+    static abstract int Format(T value, ulong digits, int exponent, Span<byte> to, NonFiniteStyle style);
+}
+
 /// <summary>
 /// The numbers of JSON: the shortest text that reads back as the same value of the type. FP16 and BF16 are written as the
 /// float that they exactly are, so that they are right also for a client that reads them as FP32.
@@ -20,6 +30,9 @@ internal static class JsonNumbers
     /// <summary>No element is longer: <c>-1.7976931348623157E+308</c> has 24 bytes. The bytes behind its text may be overwritten.</summary>
     public const int Longest = DecimalText.Room;
 
+    /// <summary>Floats whose digits are looked for together.</summary>
+    public const int FloatsAtOnce = 16;
+
     private static int Copy(ReadOnlySpan<byte> text, Span<byte> to)
     {
         text.CopyTo(to);
@@ -27,7 +40,7 @@ internal static class JsonNumbers
     }
 
     // -0 would be read as the integer 0 by readers that tell integers and floats apart, and its sign would be lost.
-    private static int NegativeZero(Span<byte> to) => Copy("-0.0"u8, to);
+    private static int Zero(bool negative, Span<byte> to) => Copy(negative ? "-0.0"u8 : "0"u8, to);
 
     private static int NonFinite(double value, Span<byte> to, NonFiniteStyle style)
     {
@@ -35,50 +48,58 @@ internal static class JsonNumbers
         return Copy(style == NonFiniteStyle.Quoted ? quoted : quoted[1..^1], to);
     }
 
-    internal readonly struct Single : IJsonNumber<float>
+    internal readonly struct Single : IJsonFloat<float>
     {
-        public static int Format(float value, Span<byte> to, NonFiniteStyle style)
+        public static void Shorten(ReadOnlySpan<float> values, Span<ulong> digits, Span<int> exponents) => ShortestDecimals.Of(values, digits, exponents);
+
+        public static int Format(float value, ulong digits, int exponent, Span<byte> to, NonFiniteStyle style) =>
+            !float.IsFinite(value) ? NonFinite(value, to, style)
+            : value == 0 ? Zero(float.IsNegative(value), to)
+            : DecimalText.WriteSingle(value < 0, (uint)digits, exponent, to);
+    }
+
+    internal readonly struct Double : IJsonFloat<double>
+    {
+        public static void Shorten(ReadOnlySpan<double> values, Span<ulong> digits, Span<int> exponents) => ShortestDecimals.Of(values, digits, exponents);
+
+        public static int Format(double value, ulong digits, int exponent, Span<byte> to, NonFiniteStyle style) =>
+            !double.IsFinite(value) ? NonFinite(value, to, style)
+            : value == 0 ? Zero(double.IsNegative(value), to)
+            : DecimalText.WriteDouble(value < 0, digits, exponent, to);
+    }
+
+    internal readonly struct HalfFloat : IJsonFloat<Half>
+    {
+        public static void Shorten(ReadOnlySpan<Half> values, Span<ulong> digits, Span<int> exponents)
         {
-            if (!float.IsFinite(value))
+            Span<float> floats = stackalloc float[FloatsAtOnce];
+            for (int i = 0; i < values.Length; i++)
             {
-                return NonFinite(value, to, style);
+                floats[i] = (float)values[i];
             }
 
-            if (value == 0)
-            {
-                return float.IsNegative(value) ? NegativeZero(to) : Copy("0"u8, to);
-            }
-
-            return DecimalText.Write(value, to);
+            ShortestDecimals.Of(floats[..values.Length], digits, exponents);
         }
+
+        public static int Format(Half value, ulong digits, int exponent, Span<byte> to, NonFiniteStyle style) =>
+            Single.Format((float)value, digits, exponent, to, style);
     }
 
-    internal readonly struct Double : IJsonNumber<double>
+    internal readonly struct BFloat16 : IJsonFloat<ushort>
     {
-        public static int Format(double value, Span<byte> to, NonFiniteStyle style)
+        public static void Shorten(ReadOnlySpan<ushort> values, Span<ulong> digits, Span<int> exponents)
         {
-            if (!double.IsFinite(value))
+            Span<float> floats = stackalloc float[FloatsAtOnce];
+            for (int i = 0; i < values.Length; i++)
             {
-                return NonFinite(value, to, style);
+                floats[i] = BFloat16Bits.ToSingle(values[i]);
             }
 
-            if (value == 0)
-            {
-                return double.IsNegative(value) ? NegativeZero(to) : Copy("0"u8, to);
-            }
-
-            return DecimalText.Write(value, to);
+            ShortestDecimals.Of(floats[..values.Length], digits, exponents);
         }
-    }
 
-    internal readonly struct HalfFloat : IJsonNumber<Half>
-    {
-        public static int Format(Half value, Span<byte> to, NonFiniteStyle style) => Single.Format((float)value, to, style);
-    }
-
-    internal readonly struct BFloat16 : IJsonNumber<ushort>
-    {
-        public static int Format(ushort value, Span<byte> to, NonFiniteStyle style) => Single.Format(BFloat16Bits.ToSingle(value), to, style);
+        public static int Format(ushort value, ulong digits, int exponent, Span<byte> to, NonFiniteStyle style) =>
+            Single.Format(BFloat16Bits.ToSingle(value), digits, exponent, to, style);
     }
 
     internal readonly struct Boolean : IJsonNumber<byte>

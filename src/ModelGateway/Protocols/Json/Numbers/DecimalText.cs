@@ -32,6 +32,12 @@ internal static class DecimalText
     public static int Write(float value, Span<byte> to)
     {
         uint shortest = ShortestDecimal.Of(Math.Abs(value), out int exponent);
+        return WriteSingle(value < 0, shortest, exponent, to);
+    }
+
+    /// <summary>The same for digits that are known: (-1)^negative * shortest * 10^exponent, with at most nine digits.</summary>
+    public static int WriteSingle(bool negative, uint shortest, int exponent, Span<byte> to)
+    {
         int count = CountDigits(shortest);
         uint nine = shortest * (uint)PowersOfTen[MostWholeOfSingle - count];
         uint eight = nine / 10;
@@ -42,13 +48,19 @@ internal static class DecimalText
         int withoutLast = Eight - TrailingZeros(first);
         int ifLast = (int)(0 - last) >> 31;
         int significant = withoutLast + ((Eight + 1 - withoutLast) & ifLast);
-        return WriteSigned(value < 0, new Digits(first, last, 0), significant, count + exponent, MostWholeOfSingle, to);
+        return WriteSigned(negative, new Digits(first, last, 0), significant, count + exponent, MostWholeOfSingle, to);
     }
 
     /// <summary>Writes a finite value other than zero and returns the length of its text.</summary>
     public static int Write(double value, Span<byte> to)
     {
         ulong shortest = ShortestDecimal.Of(Math.Abs(value), out int exponent);
+        return WriteDouble(value < 0, shortest, exponent, to);
+    }
+
+    /// <summary>The same for digits that are known: (-1)^negative * shortest * 10^exponent, with at most seventeen digits.</summary>
+    public static int WriteDouble(bool negative, ulong shortest, int exponent, Span<byte> to)
+    {
         int count = CountDigits(shortest);
         ulong seventeen = shortest * PowersOfTen[MostWholeOfDouble - count];
         ulong sixteen = seventeen / 10;
@@ -59,7 +71,7 @@ internal static class DecimalText
         int significant = last != 0 ? (2 * Eight) + 1
             : second != 0 ? (2 * Eight) - TrailingZeros(second)
             : Eight - TrailingZeros(first);
-        return WriteSigned(value < 0, new Digits(first, second, last), significant, count + exponent, MostWholeOfDouble, to);
+        return WriteSigned(negative, new Digits(first, second, last), significant, count + exponent, MostWholeOfDouble, to);
     }
 
     /// <summary>Writes a whole number and returns the length of its text.</summary>

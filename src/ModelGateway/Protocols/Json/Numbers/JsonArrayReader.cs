@@ -154,9 +154,14 @@ internal static class JsonArrayReader
             if (count >= nextBurst)
             {
                 // Where every number has an exponent, to try for each would cost as much as to read it.
-                int read = JsonNumberBurst.Read<T, TElement>(text, ref at, to[count..]);
-                wait = read > 0 ? 0 : Math.Min(MostWait, (wait * 2) + 1);
+                int read = JsonNumberBurst.Read<T, TElement>(text, ref at, to[count..], out bool isAtBracket);
                 count += read;
+                if (isAtBracket)
+                {
+                    return RunEnd.Bracket;
+                }
+
+                wait = read > 0 ? 0 : Math.Min(MostWait, (wait * 2) + 1);
                 nextBurst = count + wait;
             }
 

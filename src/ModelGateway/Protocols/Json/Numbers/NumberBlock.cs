@@ -8,10 +8,10 @@ namespace ModelGateway.Protocols.Json.Numbers;
 /// What stands where in 64 bytes of an array, as masks with one bit a byte, and which of the numbers in them are certainly JSON: the
 /// grammar is checked for all at once. The block begins where a number begins.
 /// <code>
-/// 1.5,-2,007,[    the text
-/// ...1..1.....    Commas, those before the first fault: the third number has a zero before other digits
+/// 1.5,-2,007,4    the text
+/// ...1..1.....    Ends, those before the first fault: the third number has a zero before other digits
 /// .1..........    Points
-/// 1....1.1....    FirstDigits
+/// 1....1.1...1    FirstDigits
 /// .....1......    Negative
 /// </code>
 /// </summary>
@@ -19,8 +19,8 @@ internal readonly ref struct NumberBlock
 {
     public const int Size = 64;
 
-    /// <summary>Each ends a number that is right.</summary>
-    public readonly ulong Commas;
+    /// <summary>Each comma, and the first bracket, that ends a number that is right.</summary>
+    public readonly ulong Ends;
     public readonly ulong Points;
 
     /// <summary>Where numbers begin, without their sign.</summary>
@@ -29,10 +29,14 @@ internal readonly ref struct NumberBlock
     /// <summary>Of these, those that have a sign.</summary>
     public readonly ulong Negative;
 
+    /// <summary>Nothing but numbers, some of which may go on behind the block.</summary>
+    public readonly bool IsSound;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public NumberBlock(ref byte block)
     {
         ulong commas = Find(ref block, (byte)',');
+        ulong brackets = Find(ref block, (byte)']');
         ulong points = Find(ref block, (byte)'.');
         ulong signs = Find(ref block, (byte)'-');
         ulong blanks = Find(ref block, (byte)' ');
@@ -44,18 +48,20 @@ internal readonly ref struct NumberBlock
         ulong negative = (starts & signs) << 1;
         ulong firstDigits = (starts & ~signs) | negative;
 
-        // The sum carries each number's first bit over what is neither point nor comma, to the first that is.
-        ulong between = ~(points | commas);
+        // The sum carries each number's first bit over what is neither point nor end, to the first that is.
+        ulong between = ~(points | commas | brackets);
         ulong firstMarks = (firstDigits + between) & ~between;
-        ulong others = ~(digits | points | signs | blanks | commas);
+        ulong others = ~(digits | points | signs | blanks | commas | brackets);
         ulong faults = others
+            | (brackets << 1)
             | (blanks & ~(commas << 1))
             | (signs & ~starts)
             | (firstDigits & ~digits)
             | (((firstDigits & zeros) << 1) & digits)
             | (points & ~firstMarks)
             | ((points << 1) & ~digits);
-        Commas = commas & ~faults & (faults - 1);
+        Ends = (commas | brackets) & ~faults & (faults - 1);
+        IsSound = faults == 0;
         Points = points;
         FirstDigits = firstDigits;
         Negative = negative;

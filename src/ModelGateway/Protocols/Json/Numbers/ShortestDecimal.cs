@@ -13,7 +13,6 @@ internal static class ShortestDecimal
     private const int LeastTenOfSingle = -31;
     private const int GreatestTenOfSingle = 45;
 
-    // Rounded up to 64 bits.
     private static readonly ulong[] TensOfSingle = MakeTensOfSingle();
 
     /// <summary>digits * 10^exponent for a finite value above zero: at most 9 digits, the last of which may be zeros.</summary>
@@ -36,7 +35,7 @@ internal static class ShortestDecimal
         bool isPower = fraction == 0 && biased > 1;
         int k = FloorLog10(power, isPower);
         int shift = power + FloorLog2OfTen(-k) + 1;
-        ulong ten = TensOfSingle[-k - LeastTenOfSingle];
+        ulong ten = TenOfSingle(-k);
         uint odd = significand & 1;
         uint lower = Scale(ten, ((4 * significand) - 2 + (isPower ? 1u : 0)) << shift) + odd;
         uint middle = Scale(ten, (4 * significand) << shift);
@@ -56,6 +55,9 @@ internal static class ShortestDecimal
 
         return tens;
     }
+
+    /// <summary>The upper 64 bits of 10^<paramref name="exponent"/>, rounded up, for every exponent that a float needs.</summary>
+    public static ulong TenOfSingle(int exponent) => TensOfSingle[exponent - LeastTenOfSingle];
 
     /// <summary>The same for doubles: at most 17 digits.</summary>
     public static ulong Of(double value, out int exponent)

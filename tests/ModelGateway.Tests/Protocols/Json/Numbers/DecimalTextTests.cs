@@ -95,6 +95,58 @@ public sealed class DecimalTextTests
         AssertWritten(0);
     }
 
+    // Four side by side and one alone find the same digits, whatever stands beside.
+    [Fact]
+    public void Shorten_SideBySide_IsAsAlone()
+    {
+        var random = new Random(24);
+        float[] values = new float[16];
+        ulong[] digits = new ulong[16];
+        int[] exponents = new int[16];
+        for (int round = 0; round < Values; round++)
+        {
+            int count = random.Next(1, 17);
+            for (int i = 0; i < count; i++)
+            {
+                values[i] = random.Next(8) switch
+                {
+                    0 => BitConverter.Int32BitsToSingle(random.Next(1, 0x0080_0000)),
+                    1 => BitConverter.Int32BitsToSingle(random.Next(1, 255) << 23),
+                    2 => random.Next(1, 1000),
+                    3 => random.Next(4) switch { 0 => 0, 1 => float.NaN, 2 => float.NegativeInfinity, _ => -0f },
+                    _ => BitConverter.Int32BitsToSingle(random.Next(1, 0x7F80_0000)) * (random.Next(2) == 0 ? 1 : -1),
+                };
+            }
+
+            ShortestDecimals.Of(values.AsSpan(0, count), digits, exponents);
+            for (int i = 0; i < count; i++)
+            {
+                if (float.IsFinite(values[i]) && values[i] != 0)
+                {
+                    decimal expected = ShortestDecimal.Of(MathF.Abs(values[i]), out int exponent);
+                    AssertSameDecimal(expected, exponent, digits[i], exponents[i]);
+                }
+            }
+        }
+    }
+
+    // 5 * 10^0 is 50 * 10^-1.
+    private static void AssertSameDecimal(decimal left, int leftExponent, decimal right, int rightExponent)
+    {
+        int least = Math.Min(leftExponent, rightExponent);
+        for (; leftExponent > least; leftExponent--)
+        {
+            left *= 10;
+        }
+
+        for (; rightExponent > least; rightExponent--)
+        {
+            right *= 10;
+        }
+
+        Assert.Equal(left, right);
+    }
+
     private static void AssertWritten(float value)
     {
         Span<byte> room = stackalloc byte[DecimalText.Room];

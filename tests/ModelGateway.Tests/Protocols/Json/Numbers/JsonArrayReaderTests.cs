@@ -137,6 +137,23 @@ public sealed class JsonArrayReaderTests
         }
     }
 
+    // Long numbers between short ones, and rows that end in the middle of a block.
+    [Fact]
+    public void TryRead_RowsOfMixedLengths_AreReadInOrder()
+    {
+        var random = new Random(31);
+        for (int round = 0; round < 3_000; round++)
+        {
+            int columns = random.Next(1, 12);
+            string[] numbers = [.. JsonLiterals.Everyday(columns * random.Next(1, 30), random.Next()).Where(text => IsFinite(TensorType.Fp32, text))];
+            string separator = random.Next(2) == 0 ? "," : ", ";
+            string[] rows = [.. numbers.Chunk(columns).Where(row => row.Length == columns).Select(row => $"[{string.Join(separator, row)}]")];
+            string json = $"[{string.Join(separator, rows)}]";
+            byte[] elements = Fast(json, TensorType.Fp32) ?? throw new InvalidOperationException(json);
+            AssertParsed(TensorType.Fp32, numbers[..(rows.Length * columns)], elements);
+        }
+    }
+
     [Fact]
     public void TryRead_Depth_IsBounded()
     {
