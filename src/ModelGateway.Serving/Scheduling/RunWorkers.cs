@@ -27,7 +27,7 @@ public sealed class RunWorkers : IDisposable
     private const int Niceness = 5;
 
     [ThreadStatic]
-    private static bool isWorker;
+    private static bool _isWorker;
 
     private readonly object _gate = new();
     private readonly Queue<IThreadPoolWorkItem> _forPool = new();
@@ -78,7 +78,7 @@ public sealed class RunWorkers : IDisposable
     /// <summary>Puts work on .NET's thread pool, whoever calls.</summary>
     public void QueueToPool(IThreadPoolWorkItem work)
     {
-        if (!isWorker)
+        if (!_isWorker)
         {
             ThreadPool.UnsafeQueueUserWorkItem(work, preferLocal: false);
             return;
@@ -103,7 +103,7 @@ public sealed class RunWorkers : IDisposable
 
     private void Work()
     {
-        isWorker = true;
+        _isWorker = true;
         ThreadNiceness.Lower(Niceness);
         while (TryTake(out WorkerLane? lane, out IThreadPoolWorkItem? work, out long started))
         {
