@@ -57,6 +57,18 @@ public sealed class PredictionFlight<TResult> : IDisposable
     /// <summary>Completes with the flight; never fails.</summary>
     public Task<TResult> Landed => _landed.Task;
 
+    /// <summary>Who waits now.</summary>
+    public int Callers
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _callers;
+            }
+        }
+    }
+
     /// <summary>One caller more, unless all have left already.</summary>
     internal bool TryJoin()
     {

@@ -305,7 +305,13 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
             }
         }
 
-        PredictResult run = await runner.RunAsync(work.Servable, work.Request.Inputs, work.Request.Outputs, null, work.Patience, default, flight.Abandoned);
+        PredictResult run = await runner.RunAsync(work.Servable, work.Request.Inputs, work.Request.Outputs, null, flight.Callers == 1 ? work.Patience : null, default, flight.Abandoned);
+        if (!run.IsSuccess && run.Error.Kind == PredictErrorKind.QueueFull && work.Patience is not null && flight.Callers > 1)
+        {
+            // The wait may be too long for the first caller alone.
+            run = await runner.RunAsync(work.Servable, work.Request.Inputs, work.Request.Outputs, null, null, default, flight.Abandoned);
+        }
+
         return run.IsSuccess ? Remember(flight, work, run.Response, asked) : FlightLanding.Refused(run.Error, run.Timings);
     }
 

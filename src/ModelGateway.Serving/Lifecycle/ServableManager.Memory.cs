@@ -113,7 +113,8 @@ public sealed partial class ServableManager
 
         if (version != waitsFor)
         {
-            int bound = slot.Config.Limits.QueueLength ?? _options.QueueLength;
+            // One at least: nobody would ever wake it.
+            int bound = Math.Max(1, slot.Config.Limits.QueueLength ?? _options.QueueLength);
             if (version.Waiting >= bound)
             {
                 return new PredictError(PredictErrorKind.QueueFull, $"The model is being loaded, and its queue is full ({bound} requests wait).") { RetryAfter = VersionResolver.RetryAfter };
@@ -158,10 +159,11 @@ public sealed partial class ServableManager
         {
             // One that is put to sleep may bring others, which come at the end.
             var seen = new HashSet<PendingLoad>(ReferenceEqualityComparer.Instance);
+            long ahead = 0;
             while (_pending.Find(load => !seen.Contains(load)) is { } load)
             {
                 seen.Add(load);
-                Admit(load);
+                Admit(load, ref ahead);
             }
         }
         finally
@@ -171,7 +173,8 @@ public sealed partial class ServableManager
         }
     }
 
-    private void Admit(PendingLoad load)
+    // Ahead: bytes for which asked-for loads wait that came before. What comes free is theirs, or smaller ones would take it again and again.
+    private void Admit(PendingLoad load, ref long ahead)
     {
         if (load.Cancellation.IsCancellationRequested)
         {
@@ -180,9 +183,15 @@ public sealed partial class ServableManager
             return;
         }
 
-        if (_memory + _reserved + load.Bytes <= _options.MemoryBudget)
+        if (_memory + _reserved + ahead + load.Bytes <= _options.MemoryBudget)
         {
             Begin(load, load.Bytes);
+            return;
+        }
+
+        if (ahead > 0 && IsAskedFor(load.Slot, load.Version))
+        {
+            ahead += load.Bytes;
             return;
         }
 
@@ -202,6 +211,10 @@ public sealed partial class ServableManager
         else if (plan.Admission == Admission.Sleep)
         {
             PutToSleep(load);
+        }
+        else
+        {
+            ahead += load.Bytes;
         }
     }
 

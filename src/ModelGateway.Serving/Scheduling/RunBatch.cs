@@ -22,6 +22,9 @@ internal sealed class RunBatch(IReadOnlyList<PendingRun> members) : IThreadPoolW
     /// <summary>Why the rows of an answer could not be told apart; null while nothing stood in the way.</summary>
     public string? Obstacle { get; private set; }
 
+    /// <summary>Bytes of the first one's inputs.</summary>
+    public long FirstBytes => members[0].Bytes;
+
     /// <summary>One caller less; to be called once for each.</summary>
     public void Leave()
     {

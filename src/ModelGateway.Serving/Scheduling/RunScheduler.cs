@@ -38,7 +38,7 @@ public sealed class RunScheduler
     private readonly TimeProvider _time;
     private readonly Action<RunFigures> _count;
     private readonly RunLine _line = new();
-    private readonly QueueClock _clock = new();
+    private readonly QueueClock _clock;
     private readonly int _length;
     private readonly ITimer? _delay;
     private volatile BatchRules? _rules;
@@ -62,6 +62,7 @@ public sealed class RunScheduler
         _rules = settings.Batching;
         (_metrics, _statistics) = counters;
         _time = time;
+        _clock = new QueueClock(time);
         _count = Count;
         Cost = cost;
         pool.Returned = OnReturned;
@@ -291,6 +292,18 @@ public sealed class RunScheduler
     private void Execute(InstanceLease lease, bool isOnWorker)
     {
         RunBatch? batch = Cut();
+        if (!isOnWorker && batch is not null && !Cost.Short.Includes(batch.FirstBytes))
+        {
+            // Its place was chosen for one that was cut, or left, before.
+            _workers.Post(_lane, new CutTicket(this, lease, batch));
+            return;
+        }
+
+        Execute(lease, batch, isOnWorker);
+    }
+
+    private void Execute(InstanceLease lease, RunBatch? batch, bool isOnWorker)
+    {
         batch?.Run(lease.Instance, _count);
 
         if (batch?.Obstacle is { } obstacle && _rules is { } rules)
@@ -337,6 +350,11 @@ public sealed class RunScheduler
     {
         RetryAfter = QueueClock.Clamp(wait - longest),
     };
+
+    private sealed class CutTicket(RunScheduler scheduler, InstanceLease lease, RunBatch batch) : IThreadPoolWorkItem
+    {
+        public void Execute() => scheduler.Execute(lease, batch, isOnWorker: true);
+    }
 
     private sealed class Ticket(RunScheduler scheduler, InstanceLease lease, bool isOnWorker) : IThreadPoolWorkItem
     {

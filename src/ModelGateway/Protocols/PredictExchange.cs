@@ -99,8 +99,10 @@ internal sealed class PredictExchange(
     private async Task PredictAsync(HttpContext http, ModelSpec spec, IPredictProtocol protocol, RequestBodyResult body, long started)
     {
         Func<string, bool>? mayName = access.Filter(http);
-        AcquireResult acquired = manager.TryAcquire(spec, mayName, out ServableHandle? held, out _)
-            ? new AcquireResult(held, null)
+        AcquireResult acquired = manager.TryAcquire(spec, mayName, out ServableHandle? held, out _) ? new AcquireResult(held, null)
+
+            // What cannot be read wakes nobody.
+            : body.Error is { } unreadable ? new AcquireResult(null, unreadable)
             : await manager.AcquireAsync(spec, mayName, RequestTimeout.Read(http.Request.Headers, new FaultList()), http.RequestAborted);
         if (!acquired.IsSuccess)
         {
