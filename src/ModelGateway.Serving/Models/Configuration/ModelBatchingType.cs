@@ -42,7 +42,7 @@ internal sealed class ModelBatchingType : ConfigType<ModelBatchingConfig>
             batching => (long?)batching.MaxDelay?.TotalMilliseconds,
             (batching, milliseconds) => batching with { MaxDelay = TimeSpan.FromMilliseconds(milliseconds) })
         {
-            Description = "How long a request waits for others although it could run; one that is alone never waits.",
+            Description = "How long a request waits for others although it could run; one that is alone and known to be short never waits.",
             WhenUnset = "not at all",
         });
 
