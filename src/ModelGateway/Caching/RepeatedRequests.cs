@@ -51,11 +51,14 @@ internal sealed class RepeatedRequests : IDisposable
     private Task AnswerOrPassOn(HttpContext http, KnownPath path)
     {
         long started = Stopwatch.GetTimestamp();
-        CacheDirectives wish;
-        if (!_tokens.Allows(http, path.Endpoint)
-            || !_access.Allows(http, path.Asked.Model)
-            || _manager.Peek(path.Asked) is not { } servable
-            || !RepeatedAnswers.MayAnswer(servable, wish = _directives.Read(http)))
+        if (!_tokens.Allows(http, path.Endpoint) || !_access.Allows(http, path.Asked.Model) || _manager.Peek(path.Asked) is not { } servable)
+        {
+            return _next(http);
+        }
+
+        // After the token: whose answers they are stands in it.
+        CacheDirectives wish = _directives.Read(http);
+        if (!RepeatedAnswers.MayAnswer(servable, wish))
         {
             return _next(http);
         }

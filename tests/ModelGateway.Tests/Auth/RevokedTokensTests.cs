@@ -9,6 +9,7 @@ namespace ModelGateway.Tests.Auth;
 public sealed class RevokedTokensTests : IAsyncLifetime
 {
     private readonly byte[] _secret = RandomNumberGenerator.GetBytes(32);
+    private readonly TestToken _token = new();
     private GatewayHost? _host;
 
     private GatewayHost Host => _host!;
@@ -62,6 +63,4 @@ public sealed class RevokedTokensTests : IAsyncLifetime
     // The same token, letter by letter, whenever the id is the same.
     private Task<Answer> AskAsync(string? id) =>
         GuardedHost.GetAsync(Host.Client, "/v2/logging", (id is null ? _token : _token.With("jti", id)).Sign(_secret));
-
-    private readonly TestToken _token = new();
 }
