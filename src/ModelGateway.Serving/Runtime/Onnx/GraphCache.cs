@@ -16,7 +16,7 @@ namespace ModelGateway.Serving.Runtime.Onnx;
 /// A graph appears under its name whole or not at all, by renaming its folder, and goes in the same way; its files are never written to.
 /// Several processes may share the folder: one that is removed before its session is made is a miss, one that is removed afterwards stays
 /// mapped, and one that is replaced by its like has the same key, so that either will do. (No links of the files, as the artifact cache makes
-/// them: ONNX Runtime takes weights with a second name for an attack.) <c>_bytes</c> (Interlocked) is what this process knows of; it is counted anew whenever something has to go.
+/// them: ONNX Runtime takes weights with a second name for an attack.) <c>_bytes</c> (Interlocked) is what the folder held when it was last counted, which is done whenever a graph is added.
 /// All methods are safe for any thread.
 /// </remarks>
 internal sealed partial class GraphCache
@@ -38,7 +38,6 @@ internal sealed partial class GraphCache
         _metrics = metrics;
         _logger = logger;
         PrivateFolder.Create(options.Folder);
-        Recount();
         Trim();
     }
 
@@ -120,10 +119,8 @@ internal sealed partial class GraphCache
                 }
             }
 
-            long size = KeptGraph.SizeOf(folder);
             PrivateFolder.Create(_options.Folder);
             Directory.Move(folder, PathOf(key));
-            Interlocked.Add(ref _bytes, size);
             Count("saved");
             Touch(PathOf(key));
             Trim();
@@ -170,21 +167,17 @@ internal sealed partial class GraphCache
 
     private void Trim()
     {
-        if (Interlocked.Read(ref _bytes) > _options.MaxBytes)
+        // Counted anew each time: what each of several processes knows of may fit, and all of it may not.
+        foreach (DirectoryInfo graph in Recount().OrderBy(graph => graph.LastWriteTimeUtc))
         {
-            // Counted anew: other processes add and remove too.
-            List<DirectoryInfo> graphs = Recount();
-            foreach (DirectoryInfo graph in graphs.OrderBy(graph => graph.LastWriteTimeUtc))
+            if (Interlocked.Read(ref _bytes) <= _options.MaxBytes)
             {
-                if (Interlocked.Read(ref _bytes) <= _options.MaxBytes)
-                {
-                    break;
-                }
+                break;
+            }
 
-                if (Remove(graph.Name))
-                {
-                    Count("evicted");
-                }
+            if (Remove(graph.Name))
+            {
+                Count("evicted");
             }
         }
 

@@ -305,6 +305,21 @@ public sealed class GraphCacheTests
     }
 
     [Fact]
+    public void Load_AnotherProcessSavedMeanwhile_ItsGraphCountsToo()
+    {
+        using var folder = new GraphFolder();
+        GraphFolder.Process first = folder.Start(maxBytes: 220_000);
+        GraphFolder.Process second = folder.Start(maxBytes: 220_000);
+
+        // Either has room for its own, the folder not for both.
+        first.LoadAndDescribe(TestModels.LargeWeights(3 << 16));
+        second.LoadAndDescribe(TestModels.LargeWeights(2 << 16));
+
+        Assert.Equal(1, second.Count("evicted"));
+        Assert.InRange(second.Bytes, 2 << 16, 220_000);
+    }
+
+    [Fact]
     public async Task Load_TwoProcessesOnOneFolderWithRoomForOne_AllAnswerRight()
     {
         using var folder = new GraphFolder();
