@@ -20,6 +20,7 @@ public sealed class ServableMetrics : IDisposable
     private readonly ConcurrentDictionary<string, Counter.Child> _bypasses = new(StringComparer.Ordinal);
     private readonly Histogram.Child[] _stages;
     private readonly Counter.Child?[] _lookups = new Counter.Child?[Enum.GetValues<CacheLevel>().Length * OutcomeCount];
+    private Counter.Child? _successes;
     private Histogram.Child? _batchRows;
     private Histogram.Child? _batchRequests;
     private bool _disposed;
@@ -59,10 +60,10 @@ public sealed class ServableMetrics : IDisposable
     public void Count(string outcome) =>
         _outcomes.GetOrAdd(outcome, static (key, self) => self._metrics.Requests.WithLabels(self._model, self._version, key), this).Inc();
 
-    /// <summary>Counts a request that was answered from the cache.</summary>
-    public void CountHit(TimeSpan total)
+    /// <summary>Counts a request that was answered.</summary>
+    public void CountSuccess(TimeSpan total)
     {
-        Count("success");
+        (_successes ??= _metrics.Requests.WithLabels(_model, _version, "success")).Inc();
         RequestSeconds.Observe(total.TotalSeconds);
     }
 

@@ -99,7 +99,10 @@ public sealed class Servable
     public ServableCache? Cache { get; internal set; }
 
     /// <summary>Notes that it is used now.</summary>
-    internal void Touch() => Volatile.Write(ref _lastUsed, Stopwatch.GetTimestamp());
+    internal void Touch() => Touch(Stopwatch.GetTimestamp());
+
+    /// <summary>Notes that it is used at a timestamp of <see cref="Stopwatch"/>.</summary>
+    internal void Touch(long now) => Volatile.Write(ref _lastUsed, now);
 
     /// <summary>Takes a handle unless the servable is already being disposed.</summary>
     internal ServableHandle? TryAcquire()

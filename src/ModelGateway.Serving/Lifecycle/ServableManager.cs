@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
 using ModelGateway.Serving.Caching;
@@ -103,10 +104,12 @@ public sealed partial class ServableManager : IDisposable
     /// <summary>
     /// The version that <see cref="TryAcquire"/> would lend, or null; for its counters and its cache alone, since nothing keeps it loaded.
     /// </summary>
-    public Servable? Peek(in ModelSpec spec)
+    /// <param name="spec">Model, and version, label or neither.</param>
+    /// <param name="now">A timestamp of <see cref="Stopwatch"/>, at which it is used; the caller has one, and reading the clock is a part of what a remembered answer costs.</param>
+    public Servable? Peek(in ModelSpec spec, long now)
     {
         Servable? servable = _models.TryGetValue(spec.Model, out ModelSlot? slot) ? VersionResolver.Resolve(slot.View, spec, out _)?.Servable : null;
-        servable?.Touch();
+        servable?.Touch(now);
         return servable;
     }
 

@@ -14,7 +14,8 @@ namespace ModelGateway.Caching;
 /// <param name="ContentType">Its content type.</param>
 /// <param name="BinaryStart">The header that says where its binary part begins; null for none.</param>
 /// <param name="Freshness">How long it may be given again.</param>
-internal sealed record FinishedAnswer(AnswerRequest Request, byte[] RequestBody, byte[] Body, string ContentType, string? BinaryStart, Freshness Freshness)
+/// <param name="MadeTimestamp">When it was made, as a timestamp of this process: cheaper to compare than the time of day.</param>
+internal sealed record FinishedAnswer(AnswerRequest Request, byte[] RequestBody, byte[] Body, string ContentType, string? BinaryStart, Freshness Freshness, long MadeTimestamp)
 {
     // What an entry takes up besides its two bodies.
     private const int Overhead = 400;

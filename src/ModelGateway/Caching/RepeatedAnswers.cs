@@ -28,7 +28,7 @@ internal sealed class RepeatedAnswers(AnswerCache answers, TimeProvider time)
 
         AnswerRequest request = RequestOf(http, asked, servable, protocol, wish);
         UInt128 hash = answers.Hash(request, body);
-        if (FindFresh(hash, request, servable, wish, body, out TimeSpan age) is { } found)
+        if (FindFresh(hash, request, servable, wish, body, time.GetTimestamp(), out TimeSpan age) is { } found)
         {
             return new RepeatedAnswer
             {
@@ -45,8 +45,11 @@ internal sealed class RepeatedAnswers(AnswerCache answers, TimeProvider time)
     public static bool MayAnswer(Servable servable, CacheDirectives wish) =>
         servable.Cache is { Rules.Refusal: null } && wish is { NoStore: false, NoCache: false, Refusal: null };
 
-    /// <summary>The answer to a request whose path is known; null where there is none that is fresh. Counts hits only: of a miss, the next to look says so.</summary>
-    public FinishedAnswer? Find(HttpContext http, KnownPath path, Servable servable, CacheDirectives wish, ReadOnlySpan<byte> body, out TimeSpan age)
+    /// <summary>
+    /// The answer to a request whose path is known, at a timestamp of the clock; null where there is none that is fresh. Counts hits only: of a miss, the next to
+    /// look says so.
+    /// </summary>
+    public FinishedAnswer? Find(HttpContext http, KnownPath path, Servable servable, CacheDirectives wish, ReadOnlySpan<byte> body, long now, out TimeSpan age)
     {
         age = default;
         if (answers.IsOff)
@@ -55,7 +58,7 @@ internal sealed class RepeatedAnswers(AnswerCache answers, TimeProvider time)
         }
 
         AnswerRequest request = RequestOf(http, path.Asked, servable, path.Protocol, wish);
-        return FindFresh(answers.Hash(request, body), request, servable, wish, body, out age);
+        return FindFresh(answers.Hash(request, body), request, servable, wish, body, now, out age);
     }
 
     private static AnswerRequest RequestOf(HttpContext http, in ModelSpec asked, Servable servable, IPredictProtocol protocol, CacheDirectives wish)
@@ -64,7 +67,7 @@ internal sealed class RepeatedAnswers(AnswerCache answers, TimeProvider time)
         return new AnswerRequest(asked, servable.Cache!.Scope, protocol, start.Count == 0 ? null : start.ToString(), wish.Tenant);
     }
 
-    private FinishedAnswer? FindFresh(UInt128 hash, in AnswerRequest request, Servable servable, CacheDirectives wish, ReadOnlySpan<byte> body, out TimeSpan age)
+    private FinishedAnswer? FindFresh(UInt128 hash, in AnswerRequest request, Servable servable, CacheDirectives wish, ReadOnlySpan<byte> body, long now, out TimeSpan age)
     {
         age = default;
         if (answers.Find(hash, request, body) is not { } found)
@@ -72,8 +75,7 @@ internal sealed class RepeatedAnswers(AnswerCache answers, TimeProvider time)
             return null;
         }
 
-        age = time.GetUtcNow() - found.Freshness.MadeAt;
-        age = age < TimeSpan.Zero ? TimeSpan.Zero : age;
+        age = time.GetElapsedTime(found.MadeTimestamp, Math.Max(now, found.MadeTimestamp));
         if (age > found.Freshness.FreshFor || age > (wish.MaxAge ?? TimeSpan.MaxValue))
         {
             answers.Forget(hash, found);
@@ -88,15 +90,18 @@ internal sealed class RepeatedAnswers(AnswerCache answers, TimeProvider time)
     /// <summary>Keeps what was answered, for the next one.</summary>
     public void Keep(in RepeatedAnswer look, HttpResponse response, Freshness freshness, ReadOnlySpan<byte> requestBody, byte[] body)
     {
+        // Another replica's clock may be ahead.
+        TimeSpan age = time.GetUtcNow() - freshness.MadeAt;
+        age = age < TimeSpan.Zero ? TimeSpan.Zero : age;
         // Purged meanwhile, stale already, or more than is kept: before anything is copied.
-        if (!ReferenceEquals(freshness.Scope, look.Request.Scope) || time.GetUtcNow() > freshness.MadeAt + freshness.FreshFor || !answers.Takes(requestBody.Length + body.Length))
+        if (!ReferenceEquals(freshness.Scope, look.Request.Scope) || age > freshness.FreshFor || !answers.Takes(requestBody.Length + body.Length))
         {
             return;
         }
 
         StringValues start = response.Headers[InferenceHeader.Name];
         answers.Keep(look.Hash, new FinishedAnswer(
-            look.Request, requestBody.ToArray(), body, response.ContentType ?? "", start.Count == 0 ? null : start.ToString(), freshness));
+            look.Request, requestBody.ToArray(), body, response.ContentType ?? "", start.Count == 0 ? null : start.ToString(), freshness, time.GetTimestamp() - (long)(age.TotalSeconds * time.TimestampFrequency)));
     }
 }
 

@@ -51,7 +51,7 @@ internal sealed class RepeatedRequests : IDisposable
     private Task AnswerOrPassOn(HttpContext http, KnownPath path)
     {
         long started = Stopwatch.GetTimestamp();
-        if (!_tokens.Allows(http, path.Endpoint) || !_access.Allows(http, path.Asked.Model) || _manager.Peek(path.Asked) is not { } servable)
+        if (!_tokens.Allows(http, path.Endpoint) || !_access.Allows(http, path.Asked.Model) || _manager.Peek(path.Asked, started) is not { } servable)
         {
             return _next(http);
         }
@@ -78,8 +78,7 @@ internal sealed class RepeatedRequests : IDisposable
             return _next(http);
         }
 
-        long received = Stopwatch.GetTimestamp();
-        if (!read.IsCompleted || !read.Buffer.IsSingleSegment || _answers.Find(http, path, servable, wish, read.Buffer.FirstSpan, out TimeSpan age) is not { } found)
+        if (!read.IsCompleted || !read.Buffer.IsSingleSegment || _answers.Find(http, path, servable, wish, read.Buffer.FirstSpan, started, out TimeSpan age) is not { } found)
         {
             // For whoever reads it now.
             body.AdvanceTo(read.Buffer.Start);
@@ -87,14 +86,13 @@ internal sealed class RepeatedRequests : IDisposable
         }
 
         body.AdvanceTo(read.Buffer.End);
-        TimeSpan reading = Stopwatch.GetElapsedTime(started, received);
-        TimeSpan lookup = Stopwatch.GetElapsedTime(received);
-        servable.Metrics.CountHit(reading + lookup);
-        servable.Statistics.CountHit(reading + lookup, lookup);
+        TimeSpan lookup = Stopwatch.GetElapsedTime(started);
+        servable.Metrics.CountSuccess(lookup);
+        servable.Statistics.CountHit(lookup, lookup);
         IHeaderDictionary headers = http.Response.Headers;
         RequestIds.Adopt(http);
         headers[RequestIds.Header] = RequestIds.Of(http);
-        headers[ServerTiming.Header] = ServerTiming.Of(reading, lookup);
+        headers[ServerTiming.Header] = ServerTiming.OfRepeated(lookup);
         CacheStatus.SetAnswerHit(headers, found, age);
         return found.SendAsync(http.Response);
     }

@@ -8,6 +8,9 @@ internal static class ServerTiming
 {
     public const string Header = "Server-Timing";
 
+    // Made when they are first needed; two threads at once make equal ones.
+    private static readonly string?[] Repeated = new string?[256];
+
     /// <summary>The stages of a prediction.</summary>
     public static string Of(TimeSpan read, TimeSpan cache, PredictTimings timings, TimeSpan write) => string.Create(
         CultureInfo.InvariantCulture,
@@ -16,6 +19,14 @@ internal static class ServerTiming
     /// <summary>The stages of a request that was answered before.</summary>
     public static string Of(TimeSpan read, TimeSpan cache) => string.Create(
         CultureInfo.InvariantCulture, $"read;dur={new Milliseconds(read)}, cache;dur={new Milliseconds(cache)}");
+
+    /// <summary>The stages of a request that was answered before and whose body was there already: nothing was waited for.</summary>
+    public static string OfRepeated(TimeSpan cache)
+    {
+        // Nearly all take a few microseconds, so that their texts are few.
+        long microseconds = cache.Ticks / TimeSpan.TicksPerMicrosecond;
+        return (ulong)microseconds < (ulong)Repeated.Length ? Repeated[microseconds] ??= Of(TimeSpan.Zero, cache) : Of(TimeSpan.Zero, cache);
+    }
 
     /// <summary>A request without stages.</summary>
     public static string Of(TimeSpan total) => string.Create(CultureInfo.InvariantCulture, $"total;dur={new Milliseconds(total)}");

@@ -221,7 +221,7 @@ internal sealed class PredictExchange(
     private static void CountHit(Servable servable, long started, in CacheReport report)
     {
         TimeSpan total = Stopwatch.GetElapsedTime(started);
-        servable.Metrics.CountHit(total);
+        servable.Metrics.CountSuccess(total);
         servable.Statistics.CountHit(total, report.Lookup);
     }
 
@@ -230,8 +230,7 @@ internal sealed class PredictExchange(
         TimeSpan total = Stopwatch.GetElapsedTime(started);
         PredictTimings timings = response.Timings;
         TimeSpan lookup = response.Cache.Lookup;
-        servable.Metrics.Count("success");
-        servable.Metrics.RequestSeconds.Observe(total.TotalSeconds);
+        servable.Metrics.CountSuccess(total);
         if (response.Cache.Use is CacheUse.Hit or CacheUse.Collapsed)
         {
             servable.Statistics.CountHit(total, lookup);
