@@ -11,4 +11,6 @@ internal static class EventIds
     public const int DevelopmentCall = 2121;
     public const int RefreshReceived = 2200;
     public const int SubscriptionWaits = 2201;
+    public const int CertificateRenewed = 2300;
+    public const int CertificateRefused = 2301;
 }

@@ -7,6 +7,7 @@ using ModelGateway.OpenApi;
 using ModelGateway.Protocols;
 using ModelGateway.Protocols.Native;
 using ModelGateway.Protocols.OpenInference;
+using ModelGateway.Transport.Tls;
 
 namespace ModelGateway;
 
@@ -21,8 +22,9 @@ internal static class GatewayApp
         builder.AddGatewayOptions();
         builder.AddLogging();
         builder.AddKestrel();
-        builder.AddGatewayAuth();
+        builder.AddTls();
         builder.Services.AddGatewayMetrics();
+        builder.AddGatewayAuth();
         builder.Services.AddPredictionCache();
         builder.Services.AddServing();
         builder.Services.AddProtocols();
@@ -33,6 +35,7 @@ internal static class GatewayApp
         replace?.Invoke(builder.Services);
 
         WebApplication app = builder.Build();
+        app.UseTls();
         app.UseMiddleware<RepeatedRequests>();
         app.UseRouting();
         app.UseMiddleware<RequestFrame>();

@@ -6,6 +6,7 @@ using ModelGateway.Caching;
 using ModelGateway.Repositories;
 using ModelGateway.Serving.Repository;
 using ModelGateway.Serving.Runtime.Onnx;
+using ModelGateway.Transport.Tls;
 using ModelGateway.Trust;
 
 namespace ModelGateway;
@@ -72,6 +73,9 @@ internal sealed class GatewayOptions
 
     [ValidateObjectMembers]
     public AuthOptions Auth { get; set; } = new();
+
+    [ValidateObjectMembers]
+    public TlsOptions Tls { get; set; } = new();
 
     public PageOptions Metrics { get; set; } = new();
 

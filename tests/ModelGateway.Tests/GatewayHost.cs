@@ -19,11 +19,15 @@ public sealed class GatewayHost : IAsyncDisposable
         _app = app;
         _artifacts = artifacts;
         Repository = repository;
-        Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+        Addresses = [.. app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Select(address => new Uri(address))];
+        Address = Addresses[0];
         Client = new HttpClient { BaseAddress = Address };
     }
 
+    /// <summary>The first of its addresses.</summary>
     public Uri Address { get; }
+
+    public IReadOnlyList<Uri> Addresses { get; }
 
     public HttpClient Client { get; }
 
@@ -54,6 +58,7 @@ public sealed class GatewayHost : IAsyncDisposable
             ["Gateway:Repository"] = repository.Root,
             ["Gateway:ArtifactFolder"] = artifacts.FullName,
             ["Gateway:Auth:Enabled"] = "false",
+            ["Gateway:Audit:Enabled"] = "false",
             ["Gateway:Logging:Level"] = "Fatal",
             ["Gateway:PollInterval"] = "00:00:00.050",
             ["Gateway:SettleTime"] = "00:00:00",

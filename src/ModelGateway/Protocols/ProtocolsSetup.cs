@@ -10,6 +10,7 @@ internal static class ProtocolsSetup
     {
         services.AddSingleton<RequestBodyReader>();
         services.AddSingleton<PredictExchange>();
+        services.AddSingleton<EarlyRefusals>();
         services.AddOpenInference();
     }
 }
