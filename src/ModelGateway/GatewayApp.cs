@@ -2,6 +2,7 @@ using ModelGateway.Admin;
 using ModelGateway.Admin.Refresh;
 using ModelGateway.Auth;
 using ModelGateway.Caching;
+using ModelGateway.Limits;
 using ModelGateway.Observability;
 using ModelGateway.OpenApi;
 using ModelGateway.Protocols;
@@ -25,6 +26,7 @@ internal static class GatewayApp
         builder.AddTls();
         builder.Services.AddGatewayMetrics();
         builder.AddGatewayAuth();
+        builder.AddRateLimits();
         builder.Services.AddPredictionCache();
         builder.Services.AddServing();
         builder.Services.AddProtocols();
@@ -36,10 +38,12 @@ internal static class GatewayApp
 
         WebApplication app = builder.Build();
         app.UseTls();
+        app.UseEarlyRateLimits();
         app.UseMiddleware<RepeatedRequests>();
         app.UseRouting();
         app.UseMiddleware<RequestFrame>();
         app.UseGatewayAuth();
+        app.UseRateLimits();
         app.MapHealth();
         app.MapMetricsPage();
         app.MapNative();

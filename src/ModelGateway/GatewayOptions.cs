@@ -3,6 +3,7 @@ using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
 using ModelGateway.Auth;
 using ModelGateway.Caching;
+using ModelGateway.Limits;
 using ModelGateway.Repositories;
 using ModelGateway.Serving.Repository;
 using ModelGateway.Serving.Runtime.Onnx;
@@ -76,6 +77,9 @@ internal sealed class GatewayOptions
 
     [ValidateObjectMembers]
     public TlsOptions Tls { get; set; } = new();
+
+    [ValidateObjectMembers]
+    public RateLimitOptions RateLimits { get; set; } = new();
 
     public PageOptions Metrics { get; set; } = new();
 

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Microsoft.IdentityModel.JsonWebTokens;
 
@@ -7,6 +9,10 @@ namespace ModelGateway.Auth;
 internal sealed class TokenGrant
 {
     private const string ModelsClaim = "models";
+    private const int LongestSubject = 128;
+
+    // Tokens that a client asks for on its own account often have no subject but the client.
+    private static readonly string[] SubjectClaims = ["sub", "client_id", "azp"];
     private readonly HashSet<string> _scopes = new(StringComparer.Ordinal);
 
     /// <summary>Reads the claims of a token that was accepted.</summary>
@@ -15,6 +21,7 @@ internal sealed class TokenGrant
     /// <param name="tenantClaim">The claim whose value says whose answers the caller shares; null for none.</param>
     public TokenGrant(JsonWebToken token, AuthOptions options, string? tenantClaim = null)
     {
+        Subject = Abridge(SubjectClaims.Select(claim => token.TryGetPayloadValue(claim, out string? name) ? name : null).FirstOrDefault(name => !string.IsNullOrEmpty(name)));
         Tenant = tenantClaim is not null && token.TryGetPayloadValue(tenantClaim, out object? tenant) ? TenantOf(tenant) : null;
         AddScopes(token, "scope");
         AddScopes(token, "scp");
@@ -34,6 +41,9 @@ internal sealed class TokenGrant
     /// <summary>The models that the token is for; null where it is for all.</summary>
     public Func<string, bool>? Models { get; }
 
+    /// <summary>Who the token was made for; a very long name is cut, and its hash stands in its place. Null where the token does not say.</summary>
+    public string? Subject { get; }
+
     /// <summary>Whose remembered answers the caller shares; null where the token does not say.</summary>
     public string? Tenant { get; }
 
@@ -48,6 +58,10 @@ internal sealed class TokenGrant
 
     // As JSON, so that no text is another tenant's number or list. Nothing is nobody: those without a tenant do not share with each other.
     private static string? TenantOf(object? claim) => claim is null or "" or JsonElement { ValueKind: JsonValueKind.Null } ? null : JsonSerializer.Serialize(claim);
+
+    private static string? Abridge(string? name) => name is null || name.Length <= LongestSubject
+        ? name
+        : $"{name[..(LongestSubject / 2)]}~{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)).AsSpan(0, 16))}";
 
     private void AddScopes(JsonWebToken token, string claim)
     {

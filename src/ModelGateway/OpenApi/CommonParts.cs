@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using Microsoft.OpenApi;
 using ModelGateway.Auth;
+using ModelGateway.Limits;
 using ModelGateway.Protocols;
 using Swashbuckle.AspNetCore.SwaggerGen;
 
@@ -12,6 +13,7 @@ internal sealed class CommonParts(IOptions<GatewayOptions> options) : IOperation
     public const string Bearer = "bearer";
     private const string ProblemJson = "application/problem+json";
     private readonly bool _asksForTokens = options.Value.Auth.Enabled;
+    private readonly bool _isLimited = options.Value.RateLimits.IsOn;
 
     public void Apply(OpenApiOperation operation, OperationFilterContext context)
     {
@@ -57,6 +59,11 @@ internal sealed class CommonParts(IOptions<GatewayOptions> options) : IOperation
             operation.Description = $"{operation.Description}\n\nNeeds a token with the scope `{scope}`.".TrimStart();
         }
 
+        if (_isLimited || scope == Scopes.Predict)
+        {
+            AddTooMany(operation, document);
+        }
+
         AddError(operation, document, "4XX", "The request cannot be answered as it is; the problem says why.");
         AddError(operation, document, "5XX", "The server cannot answer now.");
         var sorted = new OpenApiResponses();
@@ -67,6 +74,24 @@ internal sealed class CommonParts(IOptions<GatewayOptions> options) : IOperation
 
         operation.Responses = sorted;
     }
+
+    private void AddTooMany(OpenApiOperation operation, OpenApiDocument document)
+    {
+        AddError(operation, document, "429", _isLimited ? "The caller or the model had its share of requests, or too many wait for the model." : "Too many requests wait for the model.");
+        if (operation.Responses!["429"] is not OpenApiResponse response)
+        {
+            return;
+        }
+
+        response.Headers = new Dictionary<string, IOpenApiHeader> { ["Retry-After"] = Header("Seconds until another request may be answered.", JsonSchemaType.Integer) };
+        if (_isLimited)
+        {
+            response.Headers[RateLimits.PolicyHeader] = Header("The limits: requests at once (q), which come again within a window in seconds (w).", JsonSchemaType.String);
+            response.Headers[RateLimits.LimitHeader] = Header("What is left: requests (r), and seconds until more are there (t).", JsonSchemaType.String);
+        }
+    }
+
+    private static OpenApiHeader Header(string description, JsonSchemaType type) => new() { Description = description, Schema = new OpenApiSchema { Type = type } };
 
     private static void AddError(OpenApiOperation operation, OpenApiDocument document, string status, string description) =>
         operation.Responses!.TryAdd(status, new OpenApiResponse

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using Microsoft.Extensions.Options;
 using ModelGateway.Auth;
 using ModelGateway.Caching;
+using ModelGateway.Limits;
 using ModelGateway.Observability;
 using ModelGateway.Protocols.Bodies;
 using ModelGateway.Serving.Diagnostics;
@@ -15,7 +16,7 @@ namespace ModelGateway.Protocols;
 /// <summary>The way of a prediction through HTTP, the same for every dialect; the steps are those numbered above <see cref="Predictor"/>.</summary>
 internal sealed class PredictExchange(
     ServableManager manager, Predictor predictor, ServingMetrics metrics, ModelAccess access, RequestBodyReader bodies,
-    CacheDirectiveReader directives, RepeatedAnswers answers, KnownPaths paths, IOptions<GatewayOptions> options, TimeProvider time)
+    CacheDirectiveReader directives, RepeatedAnswers answers, KnownPaths paths, IOptions<GatewayOptions> options, TimeProvider time, RateLimits? limits = null)
 {
     private readonly int _maxBodyBytes = options.Value.Limits.MaxBodyBytes;
     private readonly TimeSpan _bodyTimeout = options.Value.Limits.BodyTimeout;
@@ -84,7 +85,7 @@ internal sealed class PredictExchange(
             return Problems.WriteModelForbiddenAsync(http);
         }
 
-        return manager.Check(spec, access.Filter(http)) is { } error ? RefuseUnrouted(http, error) : null;
+        return manager.Check(spec, access.Filter(http)) is { } error ? RefuseUnrouted(http, error) : limits?.ChargeModel(http, spec.Model)?.Invoke(http);
     }
 
     private Task RefuseUnrouted(HttpContext http, PredictError error)

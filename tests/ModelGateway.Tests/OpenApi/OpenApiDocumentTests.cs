@@ -56,6 +56,22 @@ public sealed class OpenApiDocumentTests
         Assert.Contains("cat, dog", (string?)OpenedDocument.Outputs(paths, "classes")["y"]!["description"]);
     }
 
+    [Theory]
+    [InlineData(false, new[] { "Retry-After" })]
+    [InlineData(true, new[] { "RateLimit", "RateLimit-Policy", "Retry-After" })]
+    public async Task Document_TooManyRequests_NamesItsHeaders(bool isLimited, string[] headers)
+    {
+        await using GatewayHost host = await OpenedDocument.StartAsync(
+            repository => repository.AddVersion("first", 1, TestModels.AddConstant(1)), isLimited ? [("Gateway:RateLimits:Subjects:0:Rate", "1000")] : []);
+
+        JsonObject paths = (await OpenedDocument.ReadAsync(host))["paths"]!.AsObject();
+
+        foreach (string path in new[] { "/predict/first", "/predict/{model}", "/v2/models/{model}/infer" })
+        {
+            Assert.Equal(headers, paths[path]!["post"]!["responses"]!["429"]!["headers"]!.AsObject().Select(header => header.Key).Order(StringComparer.Ordinal));
+        }
+    }
+
     [Fact]
     public async Task Document_ModelsComeAndGo_Changes()
     {
