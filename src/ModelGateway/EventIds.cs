@@ -13,4 +13,6 @@ internal static class EventIds
     public const int SubscriptionWaits = 2201;
     public const int CertificateRenewed = 2300;
     public const int CertificateRefused = 2301;
+    public const int AuditUnwritable = 2310;
+    public const int AuditLost = 2311;
 }

@@ -1,5 +1,6 @@
 using ModelGateway.Admin;
 using ModelGateway.Admin.Refresh;
+using ModelGateway.Audit;
 using ModelGateway.Auth;
 using ModelGateway.Caching;
 using ModelGateway.Limits;
@@ -25,6 +26,7 @@ internal static class GatewayApp
         builder.AddKestrel();
         builder.AddTls();
         builder.Services.AddGatewayMetrics();
+        builder.Services.AddAudit();
         builder.AddGatewayAuth();
         builder.AddRateLimits();
         builder.Services.AddPredictionCache();

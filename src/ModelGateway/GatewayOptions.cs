@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
+using ModelGateway.Audit;
 using ModelGateway.Auth;
 using ModelGateway.Caching;
 using ModelGateway.Limits;
@@ -80,6 +81,9 @@ internal sealed class GatewayOptions
 
     [ValidateObjectMembers]
     public RateLimitOptions RateLimits { get; set; } = new();
+
+    [ValidateObjectMembers]
+    public AuditOptions Audit { get; set; } = new();
 
     public PageOptions Metrics { get; set; } = new();
 

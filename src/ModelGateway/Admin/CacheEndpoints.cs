@@ -1,3 +1,4 @@
+using ModelGateway.Audit;
 using ModelGateway.Auth;
 using ModelGateway.Protocols;
 using ModelGateway.Protocols.OpenInference;
@@ -24,6 +25,7 @@ internal static class CacheEndpoints
     }
 
     private static void Describe(RouteHandlerBuilder endpoint, string summary) => endpoint
+        .Audited("cache.purge")
         .WithSummary(summary)
         .WithDescription("204 when it is done here and all replicas are told: at once with Redis, within five seconds with Memcached. 202 when it is done here and the shared store could not be told: it is told as soon as it answers.")
         .Produces(StatusCodes.Status204NoContent)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using ModelGateway.Audit;
 using ModelGateway.Auth;
 using ModelGateway.Protocols;
 using ModelGateway.Serving.Models;
@@ -20,6 +21,7 @@ internal static class LogLevelEndpoints
         group.MapGet("", (LoggingLevelSwitch level) => TypedResults.Ok(LogSettings.Of(level.MinimumLevel)))
             .WithSummary("The lowest level that is logged.");
         group.MapPost("", SetAsync)
+            .Audited("log.level")
             .WithSummary("Change the level: Verbose, Debug, Information, Warning, Error or Fatal.")
             .Produces<LogSettings>()
             .ProducesProblem(StatusCodes.Status400BadRequest);
@@ -46,6 +48,7 @@ internal static class LogLevelEndpoints
             return new ProblemResult(new PredictError(PredictErrorKind.InvalidRequest, message));
         }
 
+        AuditTrail.Note(http, $"from {level.MinimumLevel} to {parsed}");
         level.MinimumLevel = parsed;
         return TypedResults.Ok(LogSettings.Of(parsed));
     }

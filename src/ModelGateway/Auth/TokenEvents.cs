@@ -5,6 +5,7 @@ using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Primitives;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.Net.Http.Headers;
+using ModelGateway.Audit;
 using ModelGateway.Protocols;
 using ModelGateway.Serving.Diagnostics;
 
@@ -66,6 +67,7 @@ internal sealed partial class TokenEvents(KeySource keys, AcceptedTokens tokens,
         {
             string reason = TokenRefusal.Explain(failure, token.ToString(), keys.Current ?? TrustedKeys.None, _options);
             Log.Refused(logger, reason);
+            AuditTrail.RecordRefusal(http, StatusCodes.Status401Unauthorized, reason);
             http.Response.Headers[HeaderNames.WWWAuthenticate] = $"Bearer error=\"invalid_token\", error_description=\"{Quotable(reason)}\"";
             return RefuseAsync(http, StatusCodes.Status401Unauthorized, "Unauthorized", reason);
         }
@@ -85,7 +87,9 @@ internal sealed partial class TokenEvents(KeySource keys, AcceptedTokens tokens,
     {
         string scope = context.HttpContext.GetEndpoint()?.Metadata.GetMetadata<RequiredScope>()?.Scope ?? Scopes.Manage;
         context.Response.Headers[HeaderNames.WWWAuthenticate] = $"Bearer error=\"insufficient_scope\", scope=\"{scope}\"";
-        return RefuseAsync(context.HttpContext, StatusCodes.Status403Forbidden, "Forbidden", $"The token lacks the scope '{scope}'.");
+        string reason = $"The token lacks the scope '{scope}'.";
+        AuditTrail.RecordRefusal(context.HttpContext, StatusCodes.Status403Forbidden, reason);
+        return RefuseAsync(context.HttpContext, StatusCodes.Status403Forbidden, "Forbidden", reason);
     }
 
     // Names from the configuration stand in the reason: nothing of them may end the quoted text (RFC 6750, 3).

@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.WebUtilities;
+using ModelGateway.Audit;
 using ModelGateway.Observability;
 using ModelGateway.Serving.Models;
 
@@ -47,8 +48,12 @@ internal static partial class Problems
     public static Task WriteAsync(HttpContext http, int status) => WriteAsync(http, status, ReasonPhrases.GetReasonPhrase(status), Explain(http, status));
 
     /// <summary>Answers that the caller may not use the model that the request is about.</summary>
-    public static Task WriteModelForbiddenAsync(HttpContext http) =>
-        WriteAsync(http, StatusCodes.Status403Forbidden, "Forbidden", "The token does not cover this model: its claim 'models' has no pattern for it.");
+    public static Task WriteModelForbiddenAsync(HttpContext http)
+    {
+        const string Reason = "The token does not cover this model: its claim 'models' has no pattern for it.";
+        AuditTrail.RecordModelForbidden(http, Reason);
+        return WriteAsync(http, StatusCodes.Status403Forbidden, "Forbidden", Reason);
+    }
 
     /// <summary>The metric outcome of a refusal.</summary>
     public static string Outcome(PredictErrorKind kind) => kind switch

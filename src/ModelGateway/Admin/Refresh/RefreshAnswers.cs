@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.Extensions.Options;
+using ModelGateway.Audit;
 using ModelGateway.Protocols;
 using ModelGateway.Protocols.Bodies;
 using ModelGateway.Serving.Lifecycle;
@@ -25,7 +26,7 @@ internal sealed partial class RefreshAnswers(RepositoryWatcher watcher, RequestB
 
         using RequestBody body = read.Body;
         (RefreshWish? wish, string? fault) = Read(body.Memory);
-        return wish is null ? new ProblemResult(new PredictError(PredictErrorKind.InvalidRequest, fault!)) : Fulfil(wish);
+        return wish is null ? new ProblemResult(new PredictError(PredictErrorKind.InvalidRequest, fault!)) : Fulfil(http, wish);
     }
 
     private static (RefreshWish? Wish, string? Fault) Read(ReadOnlyMemory<byte> body)
@@ -53,7 +54,7 @@ internal sealed partial class RefreshAnswers(RepositoryWatcher watcher, RequestB
         }
     }
 
-    private IResult Fulfil(RefreshWish wish)
+    private IResult Fulfil(HttpContext http, RefreshWish wish)
     {
         if (wish.ValidationCode is { } code)
         {
@@ -63,6 +64,7 @@ internal sealed partial class RefreshAnswers(RepositoryWatcher watcher, RequestB
         List<WatchedRepository> woken = [.. watcher.Repositories.Where(repository => wish.Concerns(repository.Location))];
         woken.ForEach(repository => repository.Wake());
         Log.Woken(logger, woken.Count);
+        AuditTrail.Note(http, $"repositories that are looked at: {woken.Count}");
         if (wish.Subscription is { } subscription)
         {
             Log.ConfirmSubscription(

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using ModelGateway.Audit;
 using ModelGateway.Auth;
 using ModelGateway.OpenApi;
 
@@ -22,6 +23,7 @@ internal static class RefreshEndpoints
         RouteHandlerBuilder refresh = group.MapPost("", static (HttpContext http, RefreshAnswers answers) => answers.RefreshAsync(http))
             .WithSummary("Look at the repositories now. Answers at once, with those that are looked at.")
             .WithMetadata(Body)
+            .Audited("repository.refresh")
             .Produces<RefreshAnswer>(StatusCodes.Status202Accepted)
             .ProducesProblem(StatusCodes.Status400BadRequest);
         RouteHandlerBuilder handshake = group.MapMethods("", Options, Welcome).ExcludeFromDescription();

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.Extensions.Options;
+using ModelGateway.Audit;
 using ModelGateway.Auth;
 using ModelGateway.Protocols.Bodies;
 using ModelGateway.Serving.Lifecycle;
@@ -39,6 +40,11 @@ internal sealed class RepositoryAnswers(
         (RepositoryRequest? request, PredictError? error) = await ReadAsync(http, "{\"parameters\": {\"config\": \"...\"}}");
         string? config = null;
         error ??= ReadConfig(request!, out config);
+        if (config is not null)
+        {
+            AuditTrail.Note(http, "with a configuration of the caller");
+        }
+
         if (error is not null)
         {
             return new ProblemResult(error);

@@ -1,3 +1,4 @@
+using ModelGateway.Audit;
 using ModelGateway.Auth;
 
 namespace ModelGateway.Protocols.OpenInference;
@@ -19,12 +20,14 @@ internal static class RepositoryEndpoints
             .ProducesProblem(StatusCodes.Status400BadRequest);
         group.MapPost("/models/{model}/load", static (HttpContext http, string model, RepositoryAnswers answers) => answers.LoadAsync(http, model))
             .RequireScope(Scopes.Manage)
+            .Audited("model.load")
             .WithSummary("Load a model, or load it anew, and wait until it answers. The parameter config takes the place of its model.yaml.")
             .Produces(StatusCodes.Status200OK)
             .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status404NotFound);
         group.MapPost("/models/{model}/unload", static (HttpContext http, string model, RepositoryAnswers answers) => answers.UnloadAsync(http, model))
             .RequireScope(Scopes.Manage)
+            .Audited("model.unload")
             .WithSummary("Unload a model, wait until its memory is free, and keep it out until it is loaded by request.")
             .Produces(StatusCodes.Status200OK)
             .ProducesProblem(StatusCodes.Status400BadRequest)
