@@ -21,6 +21,7 @@ internal static class GatewayApp
     public static WebApplication Build(string[] args, Action<IServiceCollection>? replace = null)
     {
         WebApplicationBuilder builder = WebApplication.CreateBuilder(args);
+        builder.AddSecretsFolder();
         builder.AddGatewayOptions();
         builder.AddLogging();
         builder.AddKestrel();

@@ -43,6 +43,9 @@ internal sealed class GatewayOptions
     [Description("Folder of the artifact cache. Give it a disk that outlives the process. Default: `modelgateway-` and the user's name in the folder for temporary files.")]
     public string? ArtifactFolder { get; set; }
 
+    [Description("Folder of files, such as a mounted secret, each of which is one setting: the file's name is the key as an environment variable has it (`Gateway__Cache__Redis__Password`), its content the value. Read at the start; stronger than all other sources.")]
+    public string? SecretsFolder { get; set; }
+
     public RefreshOptions Refresh { get; set; } = new();
 
     [ValidateObjectMembers]
