@@ -14,20 +14,6 @@ internal static class OpenApiSetup
     private const string Document = "v1";
     private const string DocumentPath = "/swagger/v1/swagger.json";
 
-    // Asks once, before the document is read, and sends the token with everything that has none of its own from Authorize. It
-    // is kept in the page's memory only.
-    private const string AskForToken = """
-        (request) => {
-            if (request.loadSpec && !window.gatewayToken) {
-                window.gatewayToken = (window.prompt("A token with the scope models:read is needed to see the models:") || "").trim();
-            }
-            if (window.gatewayToken && !request.headers.Authorization) {
-                request.headers.Authorization = "Bearer " + window.gatewayToken;
-            }
-            return request;
-        }
-        """;
-
     public static void AddOpenApi(this IServiceCollection services)
     {
         services.AddEndpointsApiExplorer();
@@ -61,7 +47,17 @@ internal static class OpenApiSetup
         }
 
         bool asksForTokens = app.Services.GetRequiredService<IOptions<GatewayOptions>>().Value.Auth.Enabled;
-        app.UseSwaggerUI(ui => Configure(ui, needsToken && asksForTokens));
+        bool asks = needsToken && asksForTokens;
+        if (asks)
+        {
+            app.MapGet(SwaggerPage.ScriptPath, SwaggerPage.Script).ExcludeFromDescription().AllowAnonymous();
+        }
+
+        app.UseWhen(static http => http.Request.Path.StartsWithSegments("/swagger"), page =>
+        {
+            page.Use(SwaggerPage.ProtectAsync);
+            page.UseSwaggerUI(ui => Configure(ui, asks));
+        });
     }
 
     private static void Configure(SwaggerUIOptions ui, bool askForToken)
@@ -77,7 +73,7 @@ internal static class OpenApiSetup
         ui.ConfigObject.AdditionalItems["syntaxHighlight"] = new Dictionary<string, object> { ["activated"] = false };
         if (askForToken)
         {
-            ui.UseRequestInterceptor(AskForToken);
+            ui.InjectJavascript(SwaggerPage.ScriptPath);
         }
     }
 

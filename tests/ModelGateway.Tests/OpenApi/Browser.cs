@@ -16,6 +16,7 @@ internal sealed class Browser : IDisposable
         _service = ChromeDriverService.CreateDefaultService("/usr/bin", "chromedriver");
         _service.SuppressInitialDiagnosticInformation = true;
         var options = new ChromeOptions { BinaryLocation = "/usr/bin/chromium", UnhandledPromptBehavior = UnhandledPromptBehavior.Ignore };
+        options.SetLoggingPreference(LogType.Browser, LogLevel.All);
         options.AddArguments(
             "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
             "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--window-size=1400,1600", $"--user-data-dir={_profile.FullName}");
@@ -62,6 +63,10 @@ internal sealed class Browser : IDisposable
             }
         }
     }
+
+    /// <summary>What the page tried and its Content-Security-Policy did not let it do.</summary>
+    public IReadOnlyList<string> PolicyViolations() =>
+        [.. _driver.Manage().Logs.GetLog(LogType.Browser).Select(entry => entry.Message).Where(message => message.Contains("Content Security Policy", StringComparison.OrdinalIgnoreCase))];
 
     /// <summary>Saves what the page looks like, for the reader of a failed test.</summary>
     public string SaveScreenshot(string name)

@@ -53,6 +53,29 @@ public sealed class SwaggerAccessTests : IDisposable
         await ExpectAsync(host, page: 200, document: 200);
     }
 
+    [Theory]
+    [InlineData("/swagger/index.html")]
+    [InlineData("/swagger/index.js")]
+    [InlineData("/swagger/ask-for-token.js")]
+    [InlineData(DocumentPath)]
+    public async Task Page_ComesWithSecurityHeaders(string path)
+    {
+        await using GatewayHost host = await StartAsync("Production", ("Gateway:Swagger:Enabled", "true"));
+
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        request.Headers.Authorization = new("Bearer", new TestToken().Sign(_key));
+        using HttpResponseMessage response = await host.Client.SendAsync(request);
+
+        string policy = Assert.Single(response.Headers.GetValues("Content-Security-Policy"));
+        Assert.Contains("default-src 'none'", policy);
+        Assert.Contains("frame-ancestors 'none'", policy);
+        Assert.Contains("script-src 'self';", policy);
+        Assert.Equal("nosniff", Assert.Single(response.Headers.GetValues("X-Content-Type-Options")));
+        Assert.Equal("no-referrer", Assert.Single(response.Headers.GetValues("Referrer-Policy")));
+        using HttpResponseMessage other = await host.Client.GetAsync(new Uri("/health/live", UriKind.Relative));
+        Assert.False(other.Headers.Contains("Content-Security-Policy"));
+    }
+
     [Fact]
     public async Task Document_TokenForSomeModels_ShowsThoseOnly()
     {

@@ -69,6 +69,7 @@ public sealed class SwaggerUiTests
         {
             browser.Open(new Uri(host.Address, "/swagger"));
             steps(browser);
+            Assert.Empty(browser.PolicyViolations());
         }
         catch (Exception exception) when (exception is WebDriverException or Xunit.Sdk.XunitException)
         {
