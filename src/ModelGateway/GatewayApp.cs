@@ -6,6 +6,7 @@ using ModelGateway.Caching;
 using ModelGateway.Limits;
 using ModelGateway.Observability;
 using ModelGateway.OpenApi;
+using ModelGateway.Platforms;
 using ModelGateway.Protocols;
 using ModelGateway.Protocols.Native;
 using ModelGateway.Protocols.OpenInference;
@@ -22,6 +23,7 @@ internal static class GatewayApp
     {
         WebApplicationBuilder builder = WebApplication.CreateBuilder(args);
         builder.AddSecretsFolder();
+        builder.AddPlatform(args);
         builder.AddGatewayOptions();
         builder.AddLogging();
         builder.AddKestrel();
@@ -49,6 +51,7 @@ internal static class GatewayApp
         app.UseRateLimits();
         app.MapHealth();
         app.MapMetricsPage();
+        app.MapPlatform();
         app.MapNative();
         app.MapOpenInference();
         app.MapCache();

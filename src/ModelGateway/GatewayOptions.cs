@@ -5,6 +5,7 @@ using ModelGateway.Audit;
 using ModelGateway.Auth;
 using ModelGateway.Caching;
 using ModelGateway.Limits;
+using ModelGateway.Platforms;
 using ModelGateway.Repositories;
 using ModelGateway.Serving.Repository;
 using ModelGateway.Serving.Runtime.Onnx;
@@ -20,6 +21,12 @@ namespace ModelGateway;
 internal sealed class GatewayOptions
 {
     public const string Section = "Gateway";
+
+    [Description("Managed service that runs the container: None, SageMaker, Vertex or AzureMl. Adds its routes and takes its variables as defaults. Default: found by the argument `serve`, `AIP_MODE` or `AZUREML_MODEL_DIR`.")]
+    public Platform Platform { get; set; }
+
+    [Description("Model that answers on the platform's prediction path where there are several: a name, or name/version. Default: the only one, or the one that the body names.")]
+    public string? PlatformModel { get; set; }
 
     [Description("Where the models are: a path or a URI.")]
     public string Repository { get; set; } = "";

@@ -1,4 +1,6 @@
 using Microsoft.Extensions.Options;
+using ModelGateway.Platforms;
+using ModelGateway.Platforms.SageMaker;
 using ModelGateway.Repositories;
 using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Inference;
@@ -44,6 +46,11 @@ internal static class ServingSetup
 
     private static IReadOnlyList<WatchedRepository> OpenRepositories(IServiceProvider services)
     {
+        if (services.GetService<PlacedModels>() is { } placed)
+        {
+            return [placed.Watch(services)];
+        }
+
         IConfiguration gateway = services.GetRequiredService<IConfiguration>().GetSection(GatewayOptions.Section);
         return [.. ConfiguredRepository.Read(services.GetRequiredService<IOptions<GatewayOptions>>().Value, gateway).Select(repository => Open(repository, gateway, services))];
     }
@@ -60,7 +67,7 @@ internal static class ServingSetup
             services.GetRequiredService<ILoggerFactory>(),
             static _ => throw new IOException("No other store can be opened from here."));
         IObjectStore store = Backends.Stores.Open(repository.Uri, contentRoot, repository.Settings, gateway.GetSection, context);
-        var models = new ModelRepository(store, options.SettleTime, time)
+        var models = new ModelRepository(services.GetRequiredService<PlatformSettings>().AsRepository(store), options.SettleTime, time)
         {
             NamePrefix = repository.NamePrefix,
             Artifacts = services.GetRequiredService<ArtifactCache>(),

@@ -65,6 +65,29 @@ public sealed partial class ServableManager : IDisposable
     /// <summary>The model as it is now, or null. Cheap: one look-up.</summary>
     public ModelView? Find(string model) => _models.TryGetValue(model, out ModelSlot? slot) ? slot.View : null;
 
+    /// <summary>There is a model, ready or not.</summary>
+    public bool HasModels => !_models.IsEmpty;
+
+    /// <summary>The name of the model where there is exactly one, ready or not; null otherwise. Cheap: looks at two at most.</summary>
+    public string? SoleModel
+    {
+        get
+        {
+            string? sole = null;
+            foreach (KeyValuePair<string, ModelSlot> model in _models)
+            {
+                if (sole is not null)
+                {
+                    return null;
+                }
+
+                sole = model.Key;
+            }
+
+            return sole;
+        }
+    }
+
     /// <summary>All models as they are now.</summary>
     public RepositoryView Snapshot() => new(_models.Values.Select(slot => slot.View));
 

@@ -12,7 +12,7 @@ namespace ModelGateway.OpenApi;
 internal sealed class ModelOperations(ServableManager manager, IOptions<GatewayOptions> options) : IDocumentFilter
 {
     // What predictions need stands before what runs the server; tags that are not in the list come first.
-    private static readonly string[] TagOrder = ["Predict", "Open Inference Protocol", "Operations", "Health"];
+    private static readonly string[] TagOrder = ["Predict", "Open Inference Protocol", "Cloud platform", "Operations", "Health"];
 
     public void Apply(OpenApiDocument swaggerDoc, DocumentFilterContext context)
     {

@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.Extensions.Options;
 using Microsoft.OpenApi;
 using ModelGateway.Auth;
+using ModelGateway.Platforms;
 using Swashbuckle.AspNetCore.Swagger;
 using Swashbuckle.AspNetCore.SwaggerGen;
 using Swashbuckle.AspNetCore.SwaggerUI;
@@ -100,6 +101,10 @@ internal static class OpenApiSetup
         });
         generator.OperationFilter<CommonParts>();
         generator.DocumentFilter<ModelOperations>();
+
+        // A cloud platform may choose a path that is one of ours, and then its route answers.
+        generator.ResolveConflictingActions(static actions =>
+            actions.FirstOrDefault(static action => action.ActionDescriptor.EndpointMetadata.OfType<PlatformRoute>().Any()) ?? actions.First());
         if (options.Value.Auth.Enabled)
         {
             generator.AddSecurityDefinition(CommonParts.Bearer, new OpenApiSecurityScheme

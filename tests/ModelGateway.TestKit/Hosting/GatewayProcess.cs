@@ -47,13 +47,15 @@ public sealed partial class GatewayProcess : IAsyncDisposable
     /// <summary>Starts the gateway on a free loopback port; does not wait until it answers.</summary>
     /// <param name="settings">
     /// Environment variables, for example <c>Gateway__Repository</c>; a null value removes one. Without <c>Gateway__ArtifactFolder</c> it gets
-    /// a folder of its own, so that no test finds what another one fetched.
+    /// a folder of its own, so that no test finds what another one fetched. <c>{port}</c> in a value stands for the port, for those who take it
+    /// from a variable other than <c>ASPNETCORE_URLS</c>.
     /// </param>
     /// <param name="arguments">Command line arguments.</param>
     /// <param name="wrapper">A program in front, with its arguments, for example <c>strace -f</c>.</param>
     public static GatewayProcess Start(IReadOnlyDictionary<string, string?> settings, IEnumerable<string>? arguments = null, params string[] wrapper)
     {
-        string address = $"http://127.0.0.1:{FreePort()}";
+        string port = FreePort().ToString(CultureInfo.InvariantCulture);
+        string address = $"http://127.0.0.1:{port}";
         string[] command = [.. wrapper, "dotnet", Path.Combine(AppContext.BaseDirectory, "ModelGateway.dll"), .. arguments ?? []];
         var start = new ProcessStartInfo(command[0], command.Skip(1))
         {
@@ -72,7 +74,7 @@ public sealed partial class GatewayProcess : IAsyncDisposable
             }
             else
             {
-                start.Environment[name] = value;
+                start.Environment[name] = value.Replace("{port}", port, StringComparison.Ordinal);
             }
         }
 

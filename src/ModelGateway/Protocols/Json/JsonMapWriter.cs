@@ -33,7 +33,8 @@ internal static class JsonMapWriter
         output.Write((byte)']');
     }
 
-    private static void WriteRow(ref JsonOutput output, Tensor labels, ref JsonElementWriter elements)
+    /// <summary>The next map of a sequence; <paramref name="elements"/> stands at its first value.</summary>
+    public static void WriteRow(ref JsonOutput output, Tensor labels, ref JsonElementWriter elements)
     {
         BytesReader texts = labels.ReadBytes();
         output.Write((byte)'{');

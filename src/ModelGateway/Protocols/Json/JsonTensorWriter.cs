@@ -62,8 +62,8 @@ internal static class JsonTensorWriter
         return true;
     }
 
-    // As deep as the shape is long, which CanNest bounds.
-    private static void WriteLevel(ref JsonOutput output, ref JsonElementWriter elements, ReadOnlySpan<long> shape)
+    /// <summary>Writes the next elements as nested arrays of this shape; as deep as it is long, which <see cref="CanNest"/> bounds.</summary>
+    public static void WriteLevel(ref JsonOutput output, ref JsonElementWriter elements, ReadOnlySpan<long> shape)
     {
         if (shape.IsEmpty)
         {

@@ -1,0 +1,164 @@
+using System.Text.Json;
+using Microsoft.Extensions.Options;
+using ModelGateway.Auth;
+using ModelGateway.Protocols;
+using ModelGateway.Protocols.Bodies;
+using ModelGateway.Serving.Lifecycle;
+using ModelGateway.Serving.Models;
+
+namespace ModelGateway.Platforms.SageMaker;
+
+/// <summary>Loads, lists and unloads models as SageMaker asks a multi-model container to.</summary>
+internal sealed class MultiModelAnswers(
+    PlacedModels placed, RepositoryWatcher watcher, ModelAccess access, RequestBodyReader bodies, IOptions<GatewayOptions> options, IHostApplicationLifetime lifetime)
+{
+    private const int LargestBody = 64 << 10;
+    private const int PageSize = 1000;
+    private const string PageToken = "next_page_token";
+
+    /// <summary><c>POST /models</c></summary>
+    public async Task<IResult> LoadAsync(HttpContext http)
+    {
+        (LoadRequest? asked, PredictError? error) = await ReadAsync(http);
+        if (asked is null)
+        {
+            return new ProblemResult(error!);
+        }
+
+        (string name, string url) = (asked.ModelName!, asked.Url!);
+        if (!access.Allows(http, name))
+        {
+            return new StatusResult(StatusCodes.Status403Forbidden, "Forbidden", "The token does not cover this model: its claim 'models' has no pattern for it.");
+        }
+
+        if (placed.FolderOf(url) is not { } folder)
+        {
+            return Invalid($"The 'url' must be the path of a folder below '{placed.Root}'.");
+        }
+
+        return await WaitAsync(http, cancellationToken => LoadAsync(name, url, folder, cancellationToken));
+    }
+
+    /// <summary><c>GET /models</c>, a page at a time.</summary>
+    public IResult List(HttpContext http)
+    {
+        Func<string, bool>? mayUse = access.Filter(http);
+        string after = http.Request.Query[PageToken].ToString();
+        List<PlacedModel> rest = [.. placed.Models.Where(model => string.CompareOrdinal(model.Name, after) > 0 && mayUse?.Invoke(model.Name) != false).Take(PageSize + 1)];
+        var page = new ModelPage([.. rest.Take(PageSize).Select(ToAnswer)], rest.Count > PageSize ? rest[PageSize - 1].Name : null);
+        return TypedResults.Json(page, SageMakerJson.Default.ModelPage);
+    }
+
+    /// <summary><c>GET /models/{name}</c></summary>
+    public IResult Get(HttpContext http, string name) =>
+        access.Allows(http, name) && placed.Find(name) is { } model ? TypedResults.Json(ToAnswer(model), SageMakerJson.Default.ModelAnswer) : Unknown(name);
+
+    /// <summary><c>DELETE /models/{name}</c>: answers when the memory is free.</summary>
+    public async Task<IResult> UnloadAsync(HttpContext http, string name)
+    {
+        if (!access.Allows(http, name) || placed.Find(name) is not { } model)
+        {
+            return Unknown(name);
+        }
+
+        return await WaitAsync(http, async cancellationToken =>
+        {
+            await watcher.UnloadAsync(name, cancellationToken);
+            await RemoveAsync(model);
+            return TypedResults.Ok();
+        });
+    }
+
+    /// <summary>What refuses a prediction of a model that was not loaded; null where it was.</summary>
+    public IResult? Refuse(string name) => placed.Find(name) is null ? Unknown(name) : null;
+
+    private async Task<IResult> LoadAsync(string name, string url, string folder, CancellationToken cancellationToken)
+    {
+        PlacedOutcome outcome;
+        try
+        {
+            outcome = await placed.AddAsync(name, url, folder, cancellationToken);
+        }
+        catch (IOException exception)
+        {
+            return Invalid($"The folder '{url}' cannot be read: {exception.Message}");
+        }
+
+        if (outcome != PlacedOutcome.Added)
+        {
+            return outcome == PlacedOutcome.AlreadyThere
+                ? new StatusResult(StatusCodes.Status409Conflict, "Already loaded", $"The model '{name}' is loaded already.")
+                : new StatusResult(
+                    StatusCodes.Status507InsufficientStorage, "Insufficient memory", $"The memory budget has no room for the model '{name}': unload others first, or raise Gateway:Memory:BudgetBytes.");
+        }
+
+        PlacedModel model = placed.Find(name)!;
+        string? reason = await watcher.LoadAsync(name, configText: null, cancellationToken);
+        if (reason is null)
+        {
+            return TypedResults.Json(ToAnswer(model), SageMakerJson.Default.ModelAnswer);
+        }
+
+        await watcher.UnloadAsync(name, cancellationToken);
+        await RemoveAsync(model);
+        return Invalid($"The model '{name}' cannot be loaded. {reason}");
+    }
+
+    // Whoever asked may have left by now; what was begun is ended.
+    private Task RemoveAsync(PlacedModel model)
+    {
+        placed.Remove(model);
+        return watcher.ScanAsync(trusted: null, lifetime.ApplicationStopping);
+    }
+
+    private async Task<(LoadRequest? Request, PredictError? Error)> ReadAsync(HttpContext http)
+    {
+        RequestBodyResult read = await bodies.ReadAsync(http.Request, new RequestBodyLimits(LargestBody, options.Value.Limits.BodyTimeout));
+        if (!read.IsSuccess)
+        {
+            return (null, read.Error);
+        }
+
+        using RequestBody body = read.Body;
+        LoadRequest? request = null;
+        try
+        {
+            request = JsonSerializer.Deserialize(body.Memory.Span, SageMakerJson.Default.LoadRequest);
+        }
+        catch (JsonException)
+        {
+            // Told below.
+        }
+
+        return request is not { ModelName.Length: > 0, Url.Length: > 0 }
+                ? (null, new PredictError(PredictErrorKind.InvalidRequest, "The body must be {\"model_name\": \"...\", \"url\": \"...\"}: a name, and the folder with the model's files."))
+            : !ModelName.IsValid(request.ModelName)
+                ? (null, new PredictError(PredictErrorKind.InvalidRequest, $"The 'model_name' must match {ModelName.Pattern}."))
+            : (request, null);
+    }
+
+    // A load can take minutes: the caller may leave, and the server may stop.
+    private async Task<IResult> WaitAsync(HttpContext http, Func<CancellationToken, Task<IResult>> act)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, lifetime.ApplicationStopping);
+        try
+        {
+            return await act(either.Token);
+        }
+        catch (OperationCanceledException) when (!http.RequestAborted.IsCancellationRequested)
+        {
+            return new ProblemResult(new PredictError(PredictErrorKind.NotReady, "The server is stopping."));
+        }
+    }
+
+    private static ModelAnswer ToAnswer(PlacedModel model) => new(model.Name, model.Url);
+
+    private static ProblemResult Invalid(string message) => new(new PredictError(PredictErrorKind.InvalidRequest, message));
+
+    private static ProblemResult Unknown(string name) => new(new PredictError(PredictErrorKind.UnknownModel, $"The model '{NameSuggestion.Shorten(name)}' is not loaded."));
+
+    private sealed class StatusResult(int status, string title, string detail) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext) => Problems.WriteAsync(httpContext, status, title, detail);
+    }
+}
