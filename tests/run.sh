@@ -22,9 +22,11 @@ for tool in "${!packages[@]}"; do
   command -v "$tool" >/dev/null || missing+=("${packages[$tool]}")
 done
 
-# Debian's own python: another one in front of it on the path does not see Debian's packages.
+# Debian's own python: another one in front of it on the path does not see Debian's packages. botocore knows the requests of AWS
+# that deploy/aws holds.
 python=/usr/bin/python3
 "$python" -c 'import onnx' 2>/dev/null || missing+=(python3-onnx)
+"$python" -c 'import botocore' 2>/dev/null || missing+=(python3-botocore)
 dpkg-query -W libonnx-testdata >/dev/null 2>&1 || missing+=(libonnx-testdata)
 if ((${#missing[@]})); then
   if ! command -v apt-get >/dev/null; then

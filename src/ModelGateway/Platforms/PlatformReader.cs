@@ -85,13 +85,18 @@ internal static partial class PlatformReader
     {
         bool isMultiModel = string.Equals(configuration["SAGEMAKER_MULTI_MODEL"], "true", StringComparison.OrdinalIgnoreCase);
         var faults = new List<string>();
+        Dictionary<string, string?> defaults = Defaults(
+            Platform.SageMaker, configuration, ReadPort(configuration, "SAGEMAKER_BIND_TO_PORT", 8080, faults), isMultiModel ? "/opt/ml/models" : "/opt/ml/model");
+
+        // The process is killed thirty seconds after SIGTERM.
+        defaults[$"{GatewayOptions.Section}:{nameof(GatewayOptions.Shutdown)}:{nameof(ShutdownOptions.Timeout)}"] = "00:00:25";
         return new PlatformSettings(Platform.SageMaker)
         {
             HealthRoute = "/ping",
             PredictRoute = "/invocations",
             IsMultiModel = isMultiModel,
             Artifacts = HasRepositories(configuration) ? null : new PlacedArtifacts(DefaultName, 1),
-            Defaults = Defaults(Platform.SageMaker, configuration, ReadPort(configuration, "SAGEMAKER_BIND_TO_PORT", 8080, faults), isMultiModel ? "/opt/ml/models" : "/opt/ml/model"),
+            Defaults = defaults,
             Faults = faults,
         };
     }

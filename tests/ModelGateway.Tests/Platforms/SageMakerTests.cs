@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
 using ModelGateway.TestKit.Onnx;
+using ModelGateway.Tests.Auth;
 using Xunit;
 
 namespace ModelGateway.Tests.Platforms;
@@ -202,6 +203,26 @@ public sealed class SageMakerTests
 
         Assert.Equal("""{"model":"model","version":"1","outputs":{"y":[[11]]}}""", answer.Body);
         Assert.Contains("\"READY\"", metadata.Body, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Routes_AuthenticationOn_AskForTokensButForThePing()
+    {
+        using var key = System.Security.Cryptography.RSA.Create(2048);
+        await using GatewayHost host = await GatewayHost.StartAsync(
+            repository => repository.AddVersion("m", 1, TestModels.AddConstant(1)),
+            On,
+            ("Gateway:Auth:Enabled", "true"),
+            ("Gateway:Auth:Issuer", TestToken.DefaultIssuer),
+            ("Gateway:Auth:Keys:0:Pem", key.ExportSubjectPublicKeyInfoPem()));
+        const string Body = """{"inputs":[[1]]}""";
+        string reader = new TestToken().With("scope", "models:read").Sign(key);
+        string predictor = new TestToken().With("scope", "models:predict").Sign(key);
+
+        Assert.Equal(200, (await PlatformCall.GetAsync(host.Client, "/ping")).Status);
+        Assert.Equal(401, (await PlatformCall.PostAsync(host.Client, "/invocations", Body)).Status);
+        Assert.Equal(403, (await PlatformCall.PostAsync(host.Client, "/invocations", Body, headers: ("Authorization", $"Bearer {reader}"))).Status);
+        Assert.Equal(200, (await PlatformCall.PostAsync(host.Client, "/invocations", Body, headers: ("Authorization", $"Bearer {predictor}"))).Status);
     }
 
     private static string ModelOf(PlatformCall answer) => (string)JsonNode.Parse(answer.Body)!["model"]!;
