@@ -122,6 +122,10 @@ public sealed class SageMakerTests
         PlatformCall sum = await PlatformCall.PostAsync(host.Client, "/invocations", "1,2\n3,4\n", Csv, ("X-Amzn-SageMaker-Target-Model", "sum.tar.gz"));
         PlatformCall text = await PlatformCall.PostAsync(host.Client, "/invocations", "12\n\"a \"\"b\"\", c\"\n", Csv, ("X-Amzn-SageMaker-Target-Model", "text"));
 
+        PlatformCall tooMany = await PlatformCall.PostAsync(host.Client, "/invocations", "a,b\n", Csv, ("X-Amzn-SageMaker-Target-Model", "text"));
+
+        Assert.Equal(400, tooMany.Status);
+        Assert.Contains("one value a row", tooMany.Body, StringComparison.Ordinal);
         Assert.Equal((200, "3\n7\n"), (sum.Status, sum.Body));
         Assert.Equal((200, "12\n\"a \"\"b\"\", c\"\n"), (text.Status, text.Body));
     }
@@ -129,9 +133,10 @@ public sealed class SageMakerTests
     [Theory]
     [InlineData("", "empty")]
     [InlineData("1,2\n3\n", "Row 1 has 1 cells")]
-    [InlineData("a,b\n1,2\n", "a string")]
+    [InlineData("a,b\n1,2\n", "Cell 0 of row 0 must be FP32")]
     [InlineData("\"1,2\n", "quote")]
-    [InlineData("01,2\n", "a string")]
+    [InlineData("1,02\n", "Cell 1 of row 0")]
+    [InlineData("1,\n", "Cell 1 of row 0")]
     public async Task Invocations_FaultyCsv_400ThatNamesTheFault(string body, string fault)
     {
         await using GatewayHost host = await StartAsync();

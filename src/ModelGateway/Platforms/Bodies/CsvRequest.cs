@@ -12,11 +12,14 @@ namespace ModelGateway.Platforms.Bodies;
 /// 5.1,3.5,1.4,0.2           {"instances":[[5.1,3.5,1.4,0.2],
 /// 6.2,2.9,4.3,1.3                         [6.2,2.9,4.3,1.3]]}
 /// </code>
-/// No line is a header. A cell that is no number is a string, which a numeric input refuses (but for nan and inf).
+/// No line is a header.
 /// </summary>
 internal static class CsvRequest
 {
     public const string MediaType = "text/csv";
+
+    // Text may take six times as much in JSON, and an array ends at two billion bytes.
+    private const int Largest = 256 << 20;
 
     /// <summary>The body as JSON, the caller's to dispose; null, and the faults say why.</summary>
     public static PooledText? ToJson(ReadOnlySpan<byte> csv, ModelSignature signature, FaultList faults)
@@ -26,6 +29,12 @@ internal static class CsvRequest
         if (!Utf8.IsValid(csv))
         {
             faults.Add(null, "The body is not valid UTF-8.");
+            return null;
+        }
+
+        if (csv.Length > Largest)
+        {
+            faults.Add(null, $"CSV of more than {Largest} bytes is not read; send JSON or binary tensors.");
             return null;
         }
 
@@ -51,11 +60,18 @@ internal static class CsvRequest
         var output = new JsonOutput(json);
         output.Write("{\"instances\":["u8);
         int cell = 0;
-        int width = inputs.Count > 1 ? inputs.Count : -1;
+        int width = inputs.Count > 1 ? inputs.Count : IsTable(inputs[0]) ? -1 : 1;
         long row = 0;
         while (cells.MoveNext())
         {
-            WriteCell(ref output, inputs, cells.Current, row, cell++, isLast: cells.StartsRow);
+            TensorSpec spec = inputs[inputs.Count > 1 ? Math.Min(cell, inputs.Count - 1) : 0];
+            if (!WriteCell(ref output, spec, inputs.Count > 1, cells.Current, row, cell, isLast: cells.StartsRow))
+            {
+                faults.Add(spec.Name, $"Cell {cell} of row {row} must be {spec.Type.Name()}, but it is other text. The first line is no header.");
+                return false;
+            }
+
+            cell++;
             if (!cells.StartsRow)
             {
                 continue;
@@ -64,7 +80,7 @@ internal static class CsvRequest
             width = width < 0 ? cell : width;
             if (cell != width)
             {
-                string expected = inputs.Count > 1 ? $"the model has {width} inputs" : $"the first row has {width}";
+                string expected = inputs.Count > 1 ? $"the model has {width} inputs" : IsTable(inputs[0]) ? $"the first row has {width}" : "the model takes one value a row";
                 faults.Add(null, $"Row {row} has {cell} cells, but {expected}.");
                 return false;
             }
@@ -84,13 +100,10 @@ internal static class CsvRequest
         return true;
     }
 
-    private static void WriteCell(ref JsonOutput output, IReadOnlyList<TensorSpec> inputs, ReadOnlySpan<byte> text, long row, int cell, bool isLast)
+    // False where the text is no value of the type.
+    private static bool WriteCell(ref JsonOutput output, TensorSpec spec, bool several, ReadOnlySpan<byte> text, long row, int cell, bool isLast)
     {
-        bool several = inputs.Count > 1;
-        TensorSpec spec = inputs[several ? Math.Min(cell, inputs.Count - 1) : 0];
-
-        // A row of a list is a bare value, that of a table an array.
-        bool isTable = spec.Dimensions is not { Length: <= 1 };
+        bool isTable = IsTable(spec);
         if (cell == 0)
         {
             output.Write(row == 0 ? ""u8 : ","u8);
@@ -105,17 +118,22 @@ internal static class CsvRequest
         {
             JsonStringWriter.Write(ref output, spec.Name);
             output.Write(isTable ? ":["u8 : ":"u8);
-            WriteValue(ref output, spec.Type, text);
-            output.Write(isTable ? "]"u8 : ""u8);
-            output.Write(isLast ? "}"u8 : ""u8);
-            return;
         }
 
-        WriteValue(ref output, spec.Type, text);
-        output.Write(isLast && isTable ? "]"u8 : ""u8);
+        if (!TryWriteValue(ref output, spec.Type, text))
+        {
+            return false;
+        }
+
+        output.Write(isTable && (several || isLast) ? "]"u8 : ""u8);
+        output.Write(several && isLast ? "}"u8 : ""u8);
+        return true;
     }
 
-    private static void WriteValue(ref JsonOutput output, TensorType type, ReadOnlySpan<byte> text)
+    // A row of a list is a bare value, that of a table an array.
+    private static bool IsTable(TensorSpec spec) => spec.Dimensions is not { Length: <= 1 };
+
+    private static bool TryWriteValue(ref JsonOutput output, TensorType type, ReadOnlySpan<byte> text)
     {
         if (type == TensorType.Bool && text.Length is 4 or 5 && (Is(text, "true"u8) || Is(text, "false"u8)))
         {
@@ -125,11 +143,22 @@ internal static class CsvRequest
         {
             output.Write(text);
         }
-        else
+        else if (type == TensorType.Bytes || (type.IsFloat() && IsNonFinite(text)))
         {
             JsonStringWriter.Write(ref output, text);
         }
+        else
+        {
+            return false;
+        }
+
+        return true;
     }
+
+    // The words of JsonScalars, which reads them.
+    private static bool IsNonFinite(ReadOnlySpan<byte> text) =>
+        text.SequenceEqual("nan"u8) || text.SequenceEqual("NaN"u8) || text.SequenceEqual("inf"u8) || text.SequenceEqual("-inf"u8)
+        || text.SequenceEqual("Infinity"u8) || text.SequenceEqual("-Infinity"u8);
 
     private static bool Is(ReadOnlySpan<byte> text, ReadOnlySpan<byte> word) => System.Text.Ascii.EqualsIgnoreCase(text, word);
 

@@ -36,7 +36,7 @@ internal sealed class MultiModelAnswers(
             return Invalid($"The 'url' must be the path of a folder below '{placed.Root}'.");
         }
 
-        return await WaitAsync(http, cancellationToken => LoadAsync(name, url, folder, cancellationToken));
+        return await WaitAsync(cancellationToken => LoadAsync(name, url, folder, cancellationToken));
     }
 
     /// <summary><c>GET /models</c>, a page at a time.</summary>
@@ -44,14 +44,14 @@ internal sealed class MultiModelAnswers(
     {
         Func<string, bool>? mayUse = access.Filter(http);
         string after = http.Request.Query[PageToken].ToString();
-        List<PlacedModel> rest = [.. placed.Models.Where(model => string.CompareOrdinal(model.Name, after) > 0 && mayUse?.Invoke(model.Name) != false).Take(PageSize + 1)];
+        List<PlacedModel> rest = [.. placed.Loaded.Where(model => string.CompareOrdinal(model.Name, after) > 0 && mayUse?.Invoke(model.Name) != false).Take(PageSize + 1)];
         var page = new ModelPage([.. rest.Take(PageSize).Select(ToAnswer)], rest.Count > PageSize ? rest[PageSize - 1].Name : null);
         return TypedResults.Json(page, SageMakerJson.Default.ModelPage);
     }
 
     /// <summary><c>GET /models/{name}</c></summary>
     public IResult Get(HttpContext http, string name) =>
-        access.Allows(http, name) && placed.Find(name) is { } model ? TypedResults.Json(ToAnswer(model), SageMakerJson.Default.ModelAnswer) : Unknown(name);
+        access.Allows(http, name) && placed.FindLoaded(name) is { } model ? TypedResults.Json(ToAnswer(model), SageMakerJson.Default.ModelAnswer) : Unknown(name);
 
     /// <summary><c>DELETE /models/{name}</c>: answers when the memory is free.</summary>
     public async Task<IResult> UnloadAsync(HttpContext http, string name)
@@ -61,54 +61,55 @@ internal sealed class MultiModelAnswers(
             return Unknown(name);
         }
 
-        return await WaitAsync(http, async cancellationToken =>
+        return await WaitAsync(async cancellationToken =>
         {
-            await watcher.UnloadAsync(name, cancellationToken);
-            await RemoveAsync(model);
+            await RemoveAsync(model, cancellationToken);
             return TypedResults.Ok();
         });
     }
 
     /// <summary>What refuses a prediction of a model that was not loaded; null where it was.</summary>
-    public IResult? Refuse(string name) => placed.Find(name) is null ? Unknown(name) : null;
+    public IResult? Refuse(string name) => placed.FindLoaded(name) is null ? Unknown(name) : null;
 
     private async Task<IResult> LoadAsync(string name, string url, string folder, CancellationToken cancellationToken)
     {
         PlacedOutcome outcome;
+        PlacedModel? model;
         try
         {
-            outcome = await placed.AddAsync(name, url, folder, cancellationToken);
+            (outcome, model) = await placed.AddAsync(name, url, folder, cancellationToken);
         }
         catch (IOException exception)
         {
             return Invalid($"The folder '{url}' cannot be read: {exception.Message}");
         }
 
-        if (outcome != PlacedOutcome.Added)
+        if (model is null)
         {
             return outcome == PlacedOutcome.AlreadyThere
-                ? new StatusResult(StatusCodes.Status409Conflict, "Already loaded", $"The model '{name}' is loaded already.")
+                ? new StatusResult(StatusCodes.Status409Conflict, "Already loaded", $"The model '{name}' is loaded already, or is being loaded.")
                 : new StatusResult(
                     StatusCodes.Status507InsufficientStorage, "Insufficient memory", $"The memory budget has no room for the model '{name}': unload others first, or raise Gateway:Memory:BudgetBytes.");
         }
 
-        PlacedModel model = placed.Find(name)!;
         string? reason = await watcher.LoadAsync(name, configText: null, cancellationToken);
         if (reason is null)
         {
+            model.IsLoaded = true;
             return TypedResults.Json(ToAnswer(model), SageMakerJson.Default.ModelAnswer);
         }
 
-        await watcher.UnloadAsync(name, cancellationToken);
-        await RemoveAsync(model);
+        await RemoveAsync(model, cancellationToken);
         return Invalid($"The model '{name}' cannot be loaded. {reason}");
     }
 
-    // Whoever asked may have left by now; what was begun is ended.
-    private Task RemoveAsync(PlacedModel model)
+    // Its memory is free before its place in the budget is given to another.
+    private async Task RemoveAsync(PlacedModel model, CancellationToken cancellationToken)
     {
+        model.IsLoaded = false;
+        await watcher.UnloadAsync(model.Name, cancellationToken);
         placed.Remove(model);
-        return watcher.ScanAsync(trusted: null, lifetime.ApplicationStopping);
+        await watcher.ScanAsync(trusted: null, cancellationToken);
     }
 
     private async Task<(LoadRequest? Request, PredictError? Error)> ReadAsync(HttpContext http)
@@ -137,15 +138,14 @@ internal sealed class MultiModelAnswers(
             : (request, null);
     }
 
-    // A load can take minutes: the caller may leave, and the server may stop.
-    private async Task<IResult> WaitAsync(HttpContext http, Func<CancellationToken, Task<IResult>> act)
+    // What was begun is ended also where the caller has left: otherwise a model that fails then would never go.
+    private async Task<IResult> WaitAsync(Func<CancellationToken, Task<IResult>> act)
     {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, lifetime.ApplicationStopping);
         try
         {
-            return await act(either.Token);
+            return await act(lifetime.ApplicationStopping);
         }
-        catch (OperationCanceledException) when (!http.RequestAborted.IsCancellationRequested)
+        catch (OperationCanceledException)
         {
             return new ProblemResult(new PredictError(PredictErrorKind.NotReady, "The server is stopping."));
         }

@@ -36,15 +36,18 @@ internal sealed class PlacedModels(IOptions<GatewayOptions> options, ServingOpti
     /// <summary>SageMaker names a folder once everything is in it.</summary>
     public bool MustSettle => false;
 
-    /// <summary>All models, by name.</summary>
-    public IEnumerable<PlacedModel> Models => _models.Values.OrderBy(model => model.Name, StringComparer.Ordinal);
+    /// <summary>The models that are loaded, by name.</summary>
+    public IEnumerable<PlacedModel> Loaded => _models.Values.Where(model => model.IsLoaded).OrderBy(model => model.Name, StringComparer.Ordinal);
 
     /// <summary>What a watcher watches.</summary>
     public WatchedRepository Watch(IServiceProvider services) => new(
         new ModelRepository(this, serving.SettleTime, services.GetRequiredService<TimeProvider>()) { Artifacts = services.GetRequiredService<ArtifactCache>() }, PollInterval);
 
-    /// <summary>The model of that name; null where there is none.</summary>
+    /// <summary>The model of that name, loaded or on its way; null where there is none.</summary>
     public PlacedModel? Find(string name) => _models.GetValueOrDefault(name);
+
+    /// <summary>The model of that name if it is loaded; null otherwise.</summary>
+    public PlacedModel? FindLoaded(string name) => Find(name) is { IsLoaded: true } model ? model : null;
 
     /// <summary>The folder that a URL names, which is a path or a file URL; null where it does not lie below <see cref="Root"/>.</summary>
     public string? FolderOf(string url)
@@ -56,7 +59,7 @@ internal sealed class PlacedModels(IOptions<GatewayOptions> options, ServingOpti
 
     /// <summary>Adds a model whose files lie in this folder.</summary>
     /// <exception cref="IOException">The folder cannot be read.</exception>
-    public async Task<PlacedOutcome> AddAsync(string name, string url, string folder, CancellationToken cancellationToken)
+    public async Task<(PlacedOutcome Outcome, PlacedModel? Model)> AddAsync(string name, string url, string folder, CancellationToken cancellationToken)
     {
         var store = new ArrangedStore(new FileObjectStore(folder), new PlacedArtifacts(name, 1), isOneModel: true);
         ObjectListing listing = (await store.ListAsync(null, cancellationToken))!;
@@ -65,18 +68,19 @@ internal sealed class PlacedModels(IOptions<GatewayOptions> options, ServingOpti
         {
             if (_models.ContainsKey(name))
             {
-                return PlacedOutcome.AlreadyThere;
+                return (PlacedOutcome.AlreadyThere, null);
             }
 
             if (_bytes + bytes > serving.MemoryBudget)
             {
-                return PlacedOutcome.NoMemory;
+                return (PlacedOutcome.NoMemory, null);
             }
 
-            _models[name] = new PlacedModel(name, url, store, [.. listing.Objects.Where(found => found.Key.StartsWith(name + "/", StringComparison.Ordinal))], bytes);
+            var model = new PlacedModel(name, url, store, [.. listing.Objects.Where(found => found.Key.StartsWith(name + "/", StringComparison.Ordinal))], bytes);
+            _models[name] = model;
             _bytes += bytes;
             _generation++;
-            return PlacedOutcome.Added;
+            return (PlacedOutcome.Added, model);
         }
     }
 
@@ -113,13 +117,33 @@ internal sealed class PlacedModels(IOptions<GatewayOptions> options, ServingOpti
     private static string PathOf(string url) => Uri.TryCreate(url, UriKind.Absolute, out Uri? uri) && uri.IsFile ? uri.LocalPath : url;
 }
 
-/// <summary>A model that SageMaker had loaded.</summary>
-/// <param name="Name">The opaque name that SageMaker gave it.</param>
-/// <param name="Url">Where its files lie, as SageMaker wrote it.</param>
-/// <param name="Store">Its files, below its name.</param>
-/// <param name="Objects">The same, as listed.</param>
-/// <param name="Bytes">The memory that it takes by estimate.</param>
-internal sealed record PlacedModel(string Name, string Url, ArrangedStore Store, IReadOnlyList<StoredObject> Objects, long Bytes);
+/// <summary>A model that SageMaker had loaded, or wants to have.</summary>
+/// <param name="name">The opaque name that SageMaker gave it.</param>
+/// <param name="url">Where its files lie, as SageMaker wrote it.</param>
+/// <param name="store">Its files, below its name.</param>
+/// <param name="objects">The same, as listed.</param>
+/// <param name="bytes">The memory that it takes by estimate.</param>
+internal sealed class PlacedModel(string name, string url, ArrangedStore store, IReadOnlyList<StoredObject> objects, long bytes)
+{
+    private volatile bool _isLoaded;
+
+    public string Name => name;
+
+    public string Url => url;
+
+    public ArrangedStore Store => store;
+
+    public IReadOnlyList<StoredObject> Objects => objects;
+
+    public long Bytes => bytes;
+
+    /// <summary>It answers: SageMaker was, or is about to be, told so.</summary>
+    public bool IsLoaded
+    {
+        get => _isLoaded;
+        set => _isLoaded = value;
+    }
+}
 
 /// <summary>What came of adding a model.</summary>
 internal enum PlacedOutcome
