@@ -9,7 +9,7 @@ using Xunit;
 namespace ModelGateway.Tests.Platforms;
 
 /// <summary>The container that SageMaker runs with one model: /ping and /invocations.</summary>
-public sealed class SageMakerTests
+public sealed class SageMakerTests(SageMakerHost host) : IClassFixture<SageMakerHost>
 {
     private const string Csv = "text/csv";
     private static readonly (string, string) On = ("Gateway:Platform", "sagemaker");
@@ -17,8 +17,6 @@ public sealed class SageMakerTests
     [Fact]
     public async Task Ping_ModelReady_200WithAnEmptyBody()
     {
-        await using GatewayHost host = await StartAsync();
-
         PlatformCall ping = await PlatformCall.GetAsync(host.Client, "/ping");
 
         Assert.Equal((200, ""), (ping.Status, ping.Body));
@@ -42,8 +40,6 @@ public sealed class SageMakerTests
     [Fact]
     public async Task Invocations_SimpleDialect_IsAnsweredInIt()
     {
-        await using GatewayHost host = await StartAsync();
-
         PlatformCall answer = await PlatformCall.PostAsync(host.Client, "/invocations", """{"instances":[[1,2],[3,4]]}""");
 
         Assert.Equal((200, "application/json"), (answer.Status, answer.ContentType));
@@ -53,7 +49,6 @@ public sealed class SageMakerTests
     [Fact]
     public async Task Invocations_OpenInference_IsAnsweredInIt()
     {
-        await using GatewayHost host = await StartAsync();
         const string Body = """{"id":"7","inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}]}""";
 
         PlatformCall answer = await PlatformCall.PostAsync(host.Client, "/invocations", Body);
@@ -65,7 +60,6 @@ public sealed class SageMakerTests
     [Fact]
     public async Task Invocations_TritonsBinaryType_TakesAndGivesBinaryTensors()
     {
-        await using GatewayHost host = await StartAsync();
         byte[] json = Encoding.UTF8.GetBytes(
             """{"inputs":[{"name":"x","shape":[1,1],"datatype":"FP32","parameters":{"binary_data_size":4}}],"outputs":[{"name":"y","parameters":{"binary_data":true}}]}""");
         byte[] tensor = new byte[4];
@@ -86,8 +80,6 @@ public sealed class SageMakerTests
     [InlineData("1,2\n\n", "application/json", "application/json", """{"model":"m","version":"1","outputs":{"y":[[11,12]]}}""")]
     public async Task Invocations_Csv_OneLineARow(string body, string? accept, string type, string expected)
     {
-        await using GatewayHost host = await StartAsync();
-
         PlatformCall answer = await PlatformCall.PostAsync(host.Client, "/invocations", body, Csv, accept is null ? [] : [("Accept", accept)]);
 
         Assert.Equal((200, expected), (answer.Status, answer.Body));
@@ -97,7 +89,6 @@ public sealed class SageMakerTests
     [Fact]
     public async Task Invocations_JsonThatAcceptsCsv_IsAnsweredInCsv_AlsoWhenItIsRepeated()
     {
-        await using GatewayHost host = await StartAsync();
         for (int i = 0; i < 4; i++)
         {
             PlatformCall csv = await PlatformCall.PostAsync(host.Client, "/invocations", """{"instances":[[1,2]]}""", "application/json", ("Accept", Csv));
@@ -111,7 +102,7 @@ public sealed class SageMakerTests
     [Fact]
     public async Task Invocations_CsvOfSeveralInputsAndOutputs_OneCellEach()
     {
-        await using GatewayHost host = await GatewayHost.StartAsync(
+        await using GatewayHost own = await GatewayHost.StartAsync(
             repository =>
             {
                 repository.AddVersion("sum", 1, TestModels.TwoInputsSum());
@@ -119,10 +110,10 @@ public sealed class SageMakerTests
             },
             On);
 
-        PlatformCall sum = await PlatformCall.PostAsync(host.Client, "/invocations", "1,2\n3,4\n", Csv, ("X-Amzn-SageMaker-Target-Model", "sum.tar.gz"));
-        PlatformCall text = await PlatformCall.PostAsync(host.Client, "/invocations", "12\n\"a \"\"b\"\", c\"\n", Csv, ("X-Amzn-SageMaker-Target-Model", "text"));
+        PlatformCall sum = await PlatformCall.PostAsync(own.Client, "/invocations", "1,2\n3,4\n", Csv, ("X-Amzn-SageMaker-Target-Model", "sum.tar.gz"));
+        PlatformCall text = await PlatformCall.PostAsync(own.Client, "/invocations", "12\n\"a \"\"b\"\", c\"\n", Csv, ("X-Amzn-SageMaker-Target-Model", "text"));
 
-        PlatformCall tooMany = await PlatformCall.PostAsync(host.Client, "/invocations", "a,b\n", Csv, ("X-Amzn-SageMaker-Target-Model", "text"));
+        PlatformCall tooMany = await PlatformCall.PostAsync(own.Client, "/invocations", "a,b\n", Csv, ("X-Amzn-SageMaker-Target-Model", "text"));
 
         Assert.Equal(400, tooMany.Status);
         Assert.Contains("one value a row", tooMany.Body, StringComparison.Ordinal);
@@ -139,8 +130,6 @@ public sealed class SageMakerTests
     [InlineData("1,\n", "Cell 1 of row 0")]
     public async Task Invocations_FaultyCsv_400ThatNamesTheFault(string body, string fault)
     {
-        await using GatewayHost host = await StartAsync();
-
         PlatformCall answer = await PlatformCall.PostAsync(host.Client, "/invocations", body, Csv);
 
         Assert.Equal((400, "application/problem+json"), (answer.Status, answer.ContentType));
@@ -150,9 +139,9 @@ public sealed class SageMakerTests
     [Fact]
     public async Task Invocations_OutputThatHasNoLines_400ThatPointsToJson()
     {
-        await using GatewayHost host = await GatewayHost.StartAsync(repository => repository.AddVersion("m", 1, TestModels.ZipMap("a", "b")), On);
+        await using GatewayHost own = await GatewayHost.StartAsync(repository => repository.AddVersion("m", 1, TestModels.ZipMap("a", "b")), On);
 
-        PlatformCall answer = await PlatformCall.PostAsync(host.Client, "/invocations", "1,2\n", Csv);
+        PlatformCall answer = await PlatformCall.PostAsync(own.Client, "/invocations", "1,2\n", Csv);
 
         Assert.Equal(400, answer.Status);
         Assert.Contains("application/json", answer.Body, StringComparison.Ordinal);
@@ -161,7 +150,6 @@ public sealed class SageMakerTests
     [Fact]
     public async Task Invocations_CustomAttributes_ComeBackAsTheyCame()
     {
-        await using GatewayHost host = await StartAsync();
         (string, string) header = ("X-Amzn-SageMaker-Custom-Attributes", "trace=c000b4f9; tenant=a");
 
         PlatformCall answer = await PlatformCall.PostAsync(host.Client, "/invocations", """{"inputs":[[1]]}""", headers: header);
@@ -176,14 +164,14 @@ public sealed class SageMakerTests
     [Fact]
     public async Task Invocations_SeveralModels_TheHeaderOrTheSettingOrTheBodyNamesOne()
     {
-        await using GatewayHost host = await StartTwoAsync(On);
+        await using GatewayHost own = await StartTwoAsync(On);
         await using GatewayHost configured = await StartTwoAsync(On, ("Gateway:PlatformModel", "two/1"));
         const string Body = """{"inputs":[[1]]}""";
 
-        PlatformCall unnamed = await PlatformCall.PostAsync(host.Client, "/invocations", Body);
-        PlatformCall byBody = await PlatformCall.PostAsync(host.Client, "/invocations", """{"model":"two","inputs":[[1]]}""");
-        PlatformCall byHeader = await PlatformCall.PostAsync(host.Client, "/invocations", Body, headers: ("X-Amzn-SageMaker-Target-Model", "one"));
-        PlatformCall unknown = await PlatformCall.PostAsync(host.Client, "/invocations", Body, headers: ("X-Amzn-SageMaker-Target-Model", "three"));
+        PlatformCall unnamed = await PlatformCall.PostAsync(own.Client, "/invocations", Body);
+        PlatformCall byBody = await PlatformCall.PostAsync(own.Client, "/invocations", """{"model":"two","inputs":[[1]]}""");
+        PlatformCall byHeader = await PlatformCall.PostAsync(own.Client, "/invocations", Body, headers: ("X-Amzn-SageMaker-Target-Model", "one"));
+        PlatformCall unknown = await PlatformCall.PostAsync(own.Client, "/invocations", Body, headers: ("X-Amzn-SageMaker-Target-Model", "three"));
         PlatformCall bySetting = await PlatformCall.PostAsync(configured.Client, "/invocations", Body);
 
         Assert.Equal(400, unnamed.Status);
@@ -195,7 +183,7 @@ public sealed class SageMakerTests
     [Fact]
     public async Task Start_FilesOfOneModelWithoutFolders_Answers()
     {
-        await using GatewayHost host = await GatewayHost.StartAsync(
+        await using GatewayHost own = await GatewayHost.StartAsync(
             repository =>
             {
                 File.WriteAllBytes(Path.Combine(repository.Root, "model.onnx"), TestModels.AddConstant(10));
@@ -203,8 +191,8 @@ public sealed class SageMakerTests
             },
             On);
 
-        PlatformCall answer = await PlatformCall.PostAsync(host.Client, "/invocations", """{"inputs":[[1]]}""");
-        PlatformCall metadata = await PlatformCall.PostAsync(host.Client, "/v2/repository/index", "{}");
+        PlatformCall answer = await PlatformCall.PostAsync(own.Client, "/invocations", """{"inputs":[[1]]}""");
+        PlatformCall metadata = await PlatformCall.PostAsync(own.Client, "/v2/repository/index", "{}");
 
         Assert.Equal("""{"model":"model","version":"1","outputs":{"y":[[11]]}}""", answer.Body);
         Assert.Contains("\"READY\"", metadata.Body, StringComparison.Ordinal);
@@ -214,7 +202,7 @@ public sealed class SageMakerTests
     public async Task Routes_AuthenticationOn_AskForTokensButForThePing()
     {
         using var key = System.Security.Cryptography.RSA.Create(2048);
-        await using GatewayHost host = await GatewayHost.StartAsync(
+        await using GatewayHost own = await GatewayHost.StartAsync(
             repository => repository.AddVersion("m", 1, TestModels.AddConstant(1)),
             On,
             ("Gateway:Auth:Enabled", "true"),
@@ -224,15 +212,13 @@ public sealed class SageMakerTests
         string reader = new TestToken().With("scope", "models:read").Sign(key);
         string predictor = new TestToken().With("scope", "models:predict").Sign(key);
 
-        Assert.Equal(200, (await PlatformCall.GetAsync(host.Client, "/ping")).Status);
-        Assert.Equal(401, (await PlatformCall.PostAsync(host.Client, "/invocations", Body)).Status);
-        Assert.Equal(403, (await PlatformCall.PostAsync(host.Client, "/invocations", Body, headers: ("Authorization", $"Bearer {reader}"))).Status);
-        Assert.Equal(200, (await PlatformCall.PostAsync(host.Client, "/invocations", Body, headers: ("Authorization", $"Bearer {predictor}"))).Status);
+        Assert.Equal(200, (await PlatformCall.GetAsync(own.Client, "/ping")).Status);
+        Assert.Equal(401, (await PlatformCall.PostAsync(own.Client, "/invocations", Body)).Status);
+        Assert.Equal(403, (await PlatformCall.PostAsync(own.Client, "/invocations", Body, headers: ("Authorization", $"Bearer {reader}"))).Status);
+        Assert.Equal(200, (await PlatformCall.PostAsync(own.Client, "/invocations", Body, headers: ("Authorization", $"Bearer {predictor}"))).Status);
     }
 
     private static string ModelOf(PlatformCall answer) => (string)JsonNode.Parse(answer.Body)!["model"]!;
-
-    private static Task<GatewayHost> StartAsync() => GatewayHost.StartAsync(repository => repository.AddVersion("m", 1, TestModels.AddConstant(10)), On);
 
     private static Task<GatewayHost> StartTwoAsync(params (string, string)[] settings) => GatewayHost.StartAsync(
         repository =>

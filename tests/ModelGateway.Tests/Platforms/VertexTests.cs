@@ -5,15 +5,17 @@ using Xunit;
 namespace ModelGateway.Tests.Platforms;
 
 /// <summary>Vertex AI's routes, requests and answers.</summary>
-public sealed class VertexTests
+public sealed class VertexTests(VertexHost host) : IClassFixture<VertexHost>
 {
+    internal static readonly (string, string)[] Variables =
+        [("AIP_MODE", "PREDICTION"), ("AIP_PREDICT_ROUTE", Predict), ("AIP_HEALTH_ROUTE", Health), ("AIP_ENDPOINT_ID", "12"), ("AIP_DEPLOYED_MODEL_ID", "34")];
+
     private const string Predict = "/v1/endpoints/12/deployedModels/34:predict";
     private const string Health = "/v1/endpoints/12/deployedModels/34";
 
     [Fact]
     public async Task Health_ModelReady_200()
     {
-        await using GatewayHost host = await StartAsync(repository => repository.AddVersion("m", 1, TestModels.AddConstant(1)));
         await using GatewayHost broken = await StartAsync(repository => repository.AddVersion("m", 1, TestModels.Broken()));
 
         Assert.Equal(200, (await PlatformCall.GetAsync(host.Client, Health)).Status);
@@ -26,12 +28,10 @@ public sealed class VertexTests
     [InlineData("""{"parameters":{"timeout":30000000},"instances":[{"x":[1,2]},{"x":[3,4]}]}""")]
     public async Task Predict_OneOutput_OnePredictionAnInstance(string body)
     {
-        await using GatewayHost host = await StartAsync(repository => repository.AddVersion("m", 1, TestModels.AddConstant(1)));
-
         PlatformCall answer = await PlatformCall.PostAsync(host.Client, Predict, body);
 
         Assert.Equal((200, "application/json"), (answer.Status, answer.ContentType));
-        Assert.Equal("""{"predictions":[[2,3],[4,5]]}""", answer.Body);
+        Assert.Equal("""{"predictions":[[11,12],[13,14]]}""", answer.Body);
         Assert.Equal(("12", "34"), (answer.Headers["X-Vertex-AI-Endpoint-Id"], answer.Headers["X-Vertex-AI-Deployed-Model-Id"]));
     }
 
@@ -53,12 +53,10 @@ public sealed class VertexTests
     [Fact]
     public async Task RawPredict_OtherBodies_AreAnsweredInTheirDialect()
     {
-        await using GatewayHost host = await StartAsync(repository => repository.AddVersion("m", 1, TestModels.AddConstant(1)));
-
         PlatformCall native = await PlatformCall.PostAsync(host.Client, Predict, """{"inputs":[[1]]}""");
         PlatformCall open = await PlatformCall.PostAsync(host.Client, Predict, """{"inputs":[{"name":"x","datatype":"FP32","shape":[1,1],"data":[1]}]}""");
 
-        Assert.Equal("""{"model":"m","version":"1","outputs":{"y":[[2]]}}""", native.Body);
+        Assert.Equal("""{"model":"m","version":"1","outputs":{"y":[[11]]}}""", native.Body);
         Assert.StartsWith("""{"model_name":"m",""", open.Body, StringComparison.Ordinal);
     }
 
@@ -68,8 +66,6 @@ public sealed class VertexTests
     [InlineData("""{"instances":[["a"]]}""", "a string")]
     public async Task Predict_FaultyRequest_400(string body, string fault)
     {
-        await using GatewayHost host = await StartAsync(repository => repository.AddVersion("m", 1, TestModels.AddConstant(1)));
-
         PlatformCall answer = await PlatformCall.PostAsync(host.Client, Predict, body);
 
         Assert.Equal((400, "application/problem+json"), (answer.Status, answer.ContentType));
@@ -79,18 +75,13 @@ public sealed class VertexTests
     [Fact]
     public async Task Predict_RouteThatIsOneOfOurs_IsThePlatforms()
     {
-        await using GatewayHost host = await StartAsync(
+        await using GatewayHost own = await StartAsync(
             repository => repository.AddVersion("m", 1, TestModels.AddConstant(1)), ("AIP_PREDICT_ROUTE", "/predict"), ("AIP_HEALTH_ROUTE", "/health/live"), ("Gateway:Swagger:Enabled", "true"));
 
-        Assert.Equal("""{"predictions":[[2]]}""", (await PlatformCall.PostAsync(host.Client, "/predict", """{"instances":[[1]]}""")).Body);
-        Assert.Equal("ready", (await PlatformCall.GetAsync(host.Client, "/health/live")).Body);
-        Assert.Equal(200, (await PlatformCall.GetAsync(host.Client, "/swagger/v1/swagger.json")).Status);
+        Assert.Equal("""{"predictions":[[2]]}""", (await PlatformCall.PostAsync(own.Client, "/predict", """{"instances":[[1]]}""")).Body);
+        Assert.Equal("ready", (await PlatformCall.GetAsync(own.Client, "/health/live")).Body);
+        Assert.Equal(200, (await PlatformCall.GetAsync(own.Client, "/swagger/v1/swagger.json")).Status);
     }
 
-    private static Task<GatewayHost> StartAsync(Action<RepositoryFolder> fill, params (string, string)[] settings) => GatewayHost.StartAsync(
-        fill,
-        [
-            ("AIP_MODE", "PREDICTION"), ("AIP_PREDICT_ROUTE", Predict), ("AIP_HEALTH_ROUTE", Health), ("AIP_ENDPOINT_ID", "12"), ("AIP_DEPLOYED_MODEL_ID", "34"),
-            .. settings,
-        ]);
+    private static Task<GatewayHost> StartAsync(Action<RepositoryFolder> fill, params (string, string)[] settings) => GatewayHost.StartAsync(fill, [.. Variables, .. settings]);
 }
