@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.Extensions.Options;
 using ModelGateway.Auth;
+using ModelGateway.Observability;
 using ModelGateway.Protocols;
 using ModelGateway.Protocols.Bodies;
 using ModelGateway.Serving.Lifecycle;
@@ -26,6 +27,7 @@ internal sealed class MultiModelAnswers(
         }
 
         (string name, string url) = (asked.ModelName!, asked.Url!);
+        RequestModel.Set(http, name);
         if (!access.Allows(http, name))
         {
             return new StatusResult(StatusCodes.Status403Forbidden, "Forbidden", "The token does not cover this model: its claim 'models' has no pattern for it.");
@@ -56,6 +58,7 @@ internal sealed class MultiModelAnswers(
     /// <summary><c>DELETE /models/{name}</c>: answers when the memory is free.</summary>
     public async Task<IResult> UnloadAsync(HttpContext http, string name)
     {
+        RequestModel.Set(http, name);
         if (!access.Allows(http, name) || placed.Find(name) is not { } model)
         {
             return Unknown(name);

@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using ModelGateway.Audit;
 using ModelGateway.Auth;
 using ModelGateway.Observability;
 using ModelGateway.Platforms.Bodies;
@@ -41,6 +42,7 @@ internal static class SageMakerEndpoints
     {
         models.MapPost("", static (HttpContext http, MultiModelAnswers answers) => answers.LoadAsync(http))
             .RequireScope(Scopes.Manage)
+            .Audited("model.load")
             .WithMetadata(new OpenApi.DocumentedBody("A name, and the folder with the model's files.", """{"model_name": "iris", "url": "/opt/ml/models/iris/model"}"""))
             .WithSummary("Load a model and wait until it answers: 409 where it is loaded already, 507 where the memory budget has no room for it.")
             .Produces<ModelAnswer>()
@@ -57,6 +59,7 @@ internal static class SageMakerEndpoints
             .ProducesProblem(StatusCodes.Status404NotFound);
         models.MapDelete("/{name}", static (HttpContext http, string name, MultiModelAnswers answers) => answers.UnloadAsync(http, name))
             .RequireScope(Scopes.Manage)
+            .Audited("model.unload")
             .WithSummary("Unload a model and wait until its memory is free.")
             .Produces(StatusCodes.Status200OK)
             .ProducesProblem(StatusCodes.Status404NotFound);
