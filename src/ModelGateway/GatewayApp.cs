@@ -42,6 +42,7 @@ internal static class GatewayApp
         replace?.Invoke(builder.Services);
 
         WebApplication app = builder.Build();
+        app.UseMiddleware<DrainedConnections>();
         app.UseTls();
         app.UseEarlyRateLimits();
         app.UseMiddleware<RepeatedRequests>();

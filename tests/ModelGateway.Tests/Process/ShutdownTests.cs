@@ -53,8 +53,32 @@ public sealed class ShutdownTests : IDisposable
         Assert.Equal(0, await gateway.WaitForExitAsync(Patience));
     }
 
-    private static Task<HttpResponseMessage> PredictAsync(GatewayProcess gateway) =>
-        gateway.Client.PostAsync(new Uri("/predict/slow", UriKind.Relative), new StringContent("""{"inputs":{"x":[[1]]}}""", Encoding.UTF8, "application/json"));
+    [Fact]
+    public async Task Sigterm_DuringTheDelay_AnswersAndAsksForAnotherConnection()
+    {
+        _repository.AddVersion("m", 1, TestModels.AddConstant(1));
+        await using GatewayProcess gateway = Start(("Gateway__Shutdown__Delay", "00:10:00"));
+        await gateway.WaitUntilReadyAsync();
+        for (int i = 0; i < 3; i++)
+        {
+            using HttpResponseMessage before = await PredictAsync(gateway, "m");
+            Assert.NotEqual(true, before.Headers.ConnectionClose);
+        }
+
+        gateway.Terminate();
+        await WaitForNotReadyAsync(gateway);
+
+        // An answer that is remembered by its bytes, one that is made, and an error.
+        foreach ((string model, HttpStatusCode status) in new[] { ("m", HttpStatusCode.OK), ("m/versions/1", HttpStatusCode.OK), ("missing", HttpStatusCode.NotFound) })
+        {
+            using HttpResponseMessage after = await PredictAsync(gateway, model);
+            Assert.Equal(status, after.StatusCode);
+            Assert.True(after.Headers.ConnectionClose, model);
+        }
+    }
+
+    private static Task<HttpResponseMessage> PredictAsync(GatewayProcess gateway, string model = "slow") =>
+        gateway.Client.PostAsync(new Uri($"/predict/{model}", UriKind.Relative), new StringContent("""{"inputs":{"x":[[1]]}}""", Encoding.UTF8, "application/json"));
 
     private static async Task WaitUntilBusyAsync(GatewayProcess gateway)
     {
