@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using System.Text;
 
 namespace ModelGateway.TestKit.Hosting;
@@ -11,9 +10,8 @@ namespace ModelGateway.TestKit.Hosting;
 /// The real gateway in a process of its own, as an operator starts it: for signals, exit codes, memory, threads and first starts.
 /// It is killed when disposed, if it still runs.
 /// </summary>
-public sealed partial class GatewayProcess : IAsyncDisposable
+public sealed class GatewayProcess : IAsyncDisposable
 {
-    private const int Sigterm = 15;
     private readonly StringBuilder _output = new();
     private readonly Process _process;
 
@@ -47,15 +45,15 @@ public sealed partial class GatewayProcess : IAsyncDisposable
     /// <summary>Starts the gateway on a free loopback port; does not wait until it answers.</summary>
     /// <param name="settings">
     /// Environment variables, for example <c>Gateway__Repository</c>; a null value removes one. Without <c>Gateway__ArtifactFolder</c> it gets
-    /// a folder of its own, so that no test finds what another one fetched. <c>{port}</c> in a value stands for the port, for those who take it
-    /// from a variable other than <c>ASPNETCORE_URLS</c>.
+    /// a folder of its own, so that no test finds what another one fetched. With <c>ASPNETCORE_URLS</c>, one address, it listens there;
+    /// <c>{port}</c> in a value stands for the port, for those who take it from another variable.
     /// </param>
     /// <param name="arguments">Command line arguments.</param>
     /// <param name="wrapper">A program in front, with its arguments, for example <c>strace -f</c>.</param>
     public static GatewayProcess Start(IReadOnlyDictionary<string, string?> settings, IEnumerable<string>? arguments = null, params string[] wrapper)
     {
-        string port = FreePort().ToString(CultureInfo.InvariantCulture);
-        string address = $"http://127.0.0.1:{port}";
+        string address = settings.GetValueOrDefault("ASPNETCORE_URLS") ?? $"http://127.0.0.1:{FreePort()}";
+        string port = new Uri(address).Port.ToString(CultureInfo.InvariantCulture);
         string[] command = [.. wrapper, "dotnet", Path.Combine(AppContext.BaseDirectory, "ModelGateway.dll"), .. arguments ?? []];
         var start = new ProcessStartInfo(command[0], command.Skip(1))
         {
@@ -118,7 +116,14 @@ public sealed partial class GatewayProcess : IAsyncDisposable
     }
 
     /// <summary>Asks the process to stop, as an orchestrator does.</summary>
-    public void Terminate() => _ = Kill(GatewayId(), Sigterm);
+    public void Terminate() => Signals.Send(GatewayId(), Signals.Terminate);
+
+    /// <summary>Ends the process at once, as a crash does: its connections break.</summary>
+    public Task KillAsync()
+    {
+        _process.Kill(entireProcessTree: true);
+        return _process.WaitForExitAsync();
+    }
 
     /// <summary>Waits for the end and returns the exit code; everything written is then in <see cref="Output"/>.</summary>
     public async Task<int> WaitForExitAsync(TimeSpan patience)
@@ -155,9 +160,11 @@ public sealed partial class GatewayProcess : IAsyncDisposable
         _artifacts?.Delete(recursive: true);
     }
 
-    // Below the ports that the kernel gives to outgoing connections and to whoever asks for any: one of those may be taken again before the
-    // gateway listens, and then a stranger would answer for it.
-    private static int FreePort()
+    /// <summary>
+    /// A loopback port that nobody listens on, below those that the kernel gives to outgoing connections and to whoever asks for any: one of those
+    /// may be taken again before the gateway listens, and then a stranger would answer for it.
+    /// </summary>
+    public static int FreePort()
     {
         while (true)
         {
@@ -196,7 +203,4 @@ public sealed partial class GatewayProcess : IAsyncDisposable
             _output.AppendLine(line.Data);
         }
     }
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int Kill(int process, int signal);
 }

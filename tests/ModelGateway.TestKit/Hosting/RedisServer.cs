@@ -10,10 +10,8 @@ namespace ModelGateway.TestKit.Hosting;
 /// redis-server in a process of its own on a free loopback port, with nothing of the machine's own configuration; it keeps nothing on disk, so each
 /// start is an empty one. It is killed when disposed. Not safe for several threads at once.
 /// </summary>
-public sealed partial class RedisServer : IAsyncDisposable
+public sealed class RedisServer : IAsyncDisposable
 {
-    private const int Sigcont = 18;
-    private const int Sigstop = 19;
     private const int MostStarts = 5;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("redis-");
@@ -76,10 +74,10 @@ public sealed partial class RedisServer : IAsyncDisposable
     }
 
     /// <summary>Lets it answer nothing more, while its connections stay open.</summary>
-    public void Pause() => Signal(Sigstop);
+    public void Pause() => Signal(Signals.Stop);
 
     /// <summary>Lets it go on.</summary>
-    public void Resume() => Signal(Sigcont);
+    public void Resume() => Signal(Signals.Continue);
 
     /// <summary>What redis-cli answers to a command, for example <c>DBSIZE</c>.</summary>
     public Task<string> RunAsync(params string[] command) => RunClientAsync(["-p", Port.ToString(CultureInfo.InvariantCulture), .. command]);
@@ -147,9 +145,6 @@ public sealed partial class RedisServer : IAsyncDisposable
     private void Signal(int signal)
     {
         Assert.NotNull(_process);
-        Assert.Equal(0, SendSignal(_process.Id, signal));
+        Assert.True(Signals.Send(_process.Id, signal));
     }
-
-    [System.Runtime.InteropServices.LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int SendSignal(int process, int signal);
 }
