@@ -17,7 +17,9 @@ return args switch
     ["fetch", ..] => await FetchBenchmark.RunAsync(args[1..]),
     ["fetch-child", string kind, string endpoint] => await FetchBenchmark.RunChildAsync(kind, endpoint),
     ["publish", ..] => await PublishBenchmark.RunAsync(args[1..]),
-    ["start", ..] => await StartBenchmark.RunAsync(),
+    ["start", string folder] => await PublishedStartBenchmark.RunAsync(folder),
+    ["start"] => await StartBenchmark.RunAsync(),
+    ["pod-life", ..] => await PodLifeBenchmark.RunAsync(args[1..]),
     ["session-start", ..] => SessionStartBenchmark.Run(args[1..]),
     ["many-models", ..] => await ManyModelsBenchmark.RunAsync(args[1..]),
     ["pipeline", ..] => await PipelineBenchmark.RunAsync(args[1..]),
@@ -46,6 +48,9 @@ static int Usage()
           fetch [rounds [MiB]] a large model from S3 against the SDK's own ranges: speed, memory (needs what tests/run.sh installs)
           publish [rounds]     from the upload of a new version to S3 until its first answer (needs what tests/run.sh installs)
           start                from process start to the first right answer; 100 models of 1 MB: time to ready, threads
+          start FOLDER         a published server with the samples: time to ready, resident memory once it is idle
+          pod-life [lives [ms]] start, traffic, SIGTERM under load, end, behind HAProxy (needs it): failed requests, requests sent twice; with
+                               that Gateway:Shutdown:Delay
           pipeline [case]      one request through Kestrel and the gateway without sockets: time and managed memory over a bare endpoint's
           batching [rounds]    automatic batching against none: models that gain much, little, nothing; 64, 16, 1 connections (needs wrk)
           starve [rounds]      p99 of /health/live and a tiny model beside a model at full use whose run takes 500, 35, 5 ms (needs wrk)

@@ -50,17 +50,21 @@ public sealed class GatewayProcess : IAsyncDisposable
     /// </param>
     /// <param name="arguments">Command line arguments.</param>
     /// <param name="wrapper">A program in front, with its arguments, for example <c>strace -f</c>.</param>
-    public static GatewayProcess Start(IReadOnlyDictionary<string, string?> settings, IEnumerable<string>? arguments = null, params string[] wrapper)
+    public static GatewayProcess Start(IReadOnlyDictionary<string, string?> settings, IEnumerable<string>? arguments = null, params string[] wrapper) =>
+        StartIn(AppContext.BaseDirectory, settings, arguments, wrapper);
+
+    /// <summary>The same with a gateway that stands in another folder, for example a published one.</summary>
+    public static GatewayProcess StartIn(string folder, IReadOnlyDictionary<string, string?> settings, IEnumerable<string>? arguments = null, params string[] wrapper)
     {
         string address = settings.GetValueOrDefault("ASPNETCORE_URLS") ?? $"http://127.0.0.1:{FreePort()}";
         string port = new Uri(address).Port.ToString(CultureInfo.InvariantCulture);
-        string[] command = [.. wrapper, "dotnet", Path.Combine(AppContext.BaseDirectory, "ModelGateway.dll"), .. arguments ?? []];
+        string[] command = [.. wrapper, "dotnet", Path.Combine(folder, "ModelGateway.dll"), .. arguments ?? []];
         var start = new ProcessStartInfo(command[0], command.Skip(1))
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             UseShellExecute = false,
-            WorkingDirectory = AppContext.BaseDirectory,
+            WorkingDirectory = folder,
         };
         start.Environment["ASPNETCORE_URLS"] = address;
         start.Environment["ASPNETCORE_ENVIRONMENT"] = "Production";

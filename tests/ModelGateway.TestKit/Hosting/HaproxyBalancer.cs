@@ -53,11 +53,12 @@ public sealed partial class HaproxyBalancer : IAsyncDisposable
     {
         string[] lines = (await AskAsync("show stat")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         List<string> names = [.. lines[0].TrimStart('#', ' ').Split(',')];
-        string[] values = lines.First(line => line.StartsWith($"gateways,gateway-{replica},", StringComparison.Ordinal)).Split(',');
+        string[][] rows = [.. lines.Select(line => line.Split(',')).Where(values => values[1] == $"gateway-{replica}")];
         return new BalancerCounters(
-            values[names.IndexOf("status")].StartsWith("UP", StringComparison.Ordinal), Number("hrsp_2xx"), Number("wretr") + Number("wredis"));
+            rows.Single(values => values[0] == "gateways")[names.IndexOf("status")].StartsWith("UP", StringComparison.Ordinal), Sum("hrsp_2xx"), Sum("wretr") + Sum("wredis"));
 
-        long Number(string name) => values[names.IndexOf(name)] is { Length: > 0 } value ? long.Parse(value, CultureInfo.InvariantCulture) : 0;
+        // Of both lists: that of the replicas that are ready, and that of all.
+        long Sum(string name) => rows.Sum(values => values[names.IndexOf(name)] is { Length: > 0 } value ? long.Parse(value, CultureInfo.InvariantCulture) : 0);
     }
 
     /// <inheritdoc/>

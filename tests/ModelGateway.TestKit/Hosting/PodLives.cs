@@ -24,7 +24,7 @@ public static class PodLives
 
     /// <summary>Lives that many lives.</summary>
     /// <param name="lives">Their number.</param>
-    /// <param name="delay"><c>Gateway:Shutdown:Delay</c>. The balancer looks twice a second.</param>
+    /// <param name="delay"><c>Gateway:Shutdown:Delay</c>. The balancer looks twice a second, and believes the second look.</param>
     /// <param name="report">Told after each life what happened so far; may be null.</param>
     /// <exception cref="TimeoutException">Something that must happen did not within a minute.</exception>
     public static async Task<PodLivesResult> RunAsync(int lives, TimeSpan delay, Action<PodLivesResult>? report = null)

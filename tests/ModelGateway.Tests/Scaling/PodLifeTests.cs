@@ -12,7 +12,7 @@ public sealed class PodLifeTests(ITestOutputHelper output)
     [Fact]
     public async Task Pod_WholeLifeUnderLoad_NoRequestFails()
     {
-        PodLivesResult result = await PodLives.RunAsync(Lives, TimeSpan.FromSeconds(1));
+        PodLivesResult result = await PodLives.RunAsync(Lives, TimeSpan.FromSeconds(1.5));
 
         output.WriteLine($"{result.Lives} lives: {result.Answered} answers, {result.AnsweredByPods} of them by the pods, {result.SentAgain} requests sent again");
         Assert.Empty(result.Failures);
