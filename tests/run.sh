@@ -10,8 +10,10 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 
 # tool -> Debian package. strace watches what a process opens and asks for; promtool checks metrics; Chromium opens Swagger UI;
 # curl runs the line that Development prints; openssl signs as publishers do; nginx serves repositories, redis-server and memcached keep predictions
-# (all three are started by the tests, on ports of their own; what Debian may start is not used); npm fetches what is below artifacts/tools.
+# (all three are started by the tests, on ports of their own; what Debian may start is not used); haproxy and nginx stand in front of several gateways;
+# npm fetches what is below artifacts/tools; rclone and rsync carry what pipelines publish; groovy, which needs java, reads Jenkinsfiles.
 declare -A packages=(
+  [groovy]=groovy [haproxy]=haproxy [java]=default-jre-headless [rclone]=rclone [rsync]=rsync
   [strace]=strace [promtool]=prometheus [chromium]=chromium [chromedriver]=chromium-driver [curl]=curl
   [memcached]=memcached [nginx]=nginx-light [npm]=npm [openssl]=openssl [redis-server]=redis-server
 )
@@ -58,6 +60,9 @@ esac
 
 # Microsoft's emulator of Azure Blob Storage. It runs on an older Node than it asks for.
 npm_tools azurite azurite@3.37.0
+
+# Checks and runs GitLab pipelines, with the newer Node as well.
+npm_tools gitlab-ci-local gitlab-ci-local@4.75.1
 
 # Models over all types, ranks and operator families, with answers computed apart from ONNX Runtime.
 export MODELGATEWAY_COLLECTION="$PWD/artifacts/collection"
