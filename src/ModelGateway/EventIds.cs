@@ -15,4 +15,6 @@ internal static class EventIds
     public const int CertificateRefused = 2301;
     public const int AuditUnwritable = 2310;
     public const int AuditLost = 2311;
+    public const int TracesNotSent = 2400;
+    public const int TracesSent = 2401;
 }

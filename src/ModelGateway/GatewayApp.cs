@@ -5,6 +5,7 @@ using ModelGateway.Auth;
 using ModelGateway.Caching;
 using ModelGateway.Limits;
 using ModelGateway.Observability;
+using ModelGateway.Observability.Tracing;
 using ModelGateway.OpenApi;
 using ModelGateway.Platforms;
 using ModelGateway.Protocols;
@@ -32,6 +33,7 @@ internal static class GatewayApp
         builder.Services.AddAudit();
         builder.AddGatewayAuth();
         builder.AddRateLimits();
+        builder.AddTracing();
         builder.Services.AddPredictionCache();
         builder.Services.AddServing();
         builder.Services.AddProtocols();
@@ -43,6 +45,7 @@ internal static class GatewayApp
 
         WebApplication app = builder.Build();
         app.UseMiddleware<DrainedConnections>();
+        app.UseTracing();
         app.UseTls();
         app.UseEarlyRateLimits();
         app.UseMiddleware<RepeatedRequests>();

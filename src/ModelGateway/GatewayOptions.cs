@@ -5,6 +5,7 @@ using ModelGateway.Audit;
 using ModelGateway.Auth;
 using ModelGateway.Caching;
 using ModelGateway.Limits;
+using ModelGateway.Observability.Tracing;
 using ModelGateway.Platforms;
 using ModelGateway.Repositories;
 using ModelGateway.Serving.Repository;
@@ -82,6 +83,9 @@ internal sealed class GatewayOptions
 
     [ValidateObjectMembers]
     public LoggingOptions Logging { get; set; } = new();
+
+    [ValidateObjectMembers]
+    public TracingOptions Tracing { get; set; } = new();
 
     [ValidateObjectMembers]
     public AuthOptions Auth { get; set; } = new();

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -177,6 +178,9 @@ public sealed partial class RepositoryWatcher : BackgroundService
     private async Task ScanAsync(WatchedRepository repository, string? trusted, CancellationToken cancellationToken)
     {
         await repository.Gate.WaitAsync(cancellationToken);
+
+        // A look at a folder asks nobody, and comes every other second.
+        using Activity? span = repository.Models.Store is FileObjectStore ? null : ServingActivities.StartScan(repository.Location);
         try
         {
             repository.Listing = await repository.Models.ScanAsync(trusted, cancellationToken);
@@ -184,10 +188,12 @@ public sealed partial class RepositoryWatcher : BackgroundService
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
+            span.SetFailure(exception);
             await FailAsync(repository, exception.Message, cancellationToken);
         }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
+            span.SetFailure(exception);
             await FailAsync(repository, $"{exception.GetType().Name}: {exception.Message}", cancellationToken);
             throw;
         }

@@ -29,6 +29,27 @@ internal sealed partial class ServableLoader(
         // For lines that know nothing of models, such as ONNX Runtime's about a graph.
         using IDisposable? scope = logger.BeginScope(new Dictionary<string, object> { ["Model"] = id.Model, ["Version"] = id.Version });
         long started = time.GetTimestamp();
+        using var spans = new LoadSpans(id);
+        try
+        {
+            return Load(id, listing, config, (state, digest) => Enter(spans, enter, state, digest), unloaded, started, cancellationToken);
+        }
+        catch (Exception exception)
+        {
+            spans.Fail(exception);
+            throw;
+        }
+    }
+
+    private static void Enter(LoadSpans spans, Action<ServableState, string?> enter, ServableState state, string? digest)
+    {
+        spans.Enter(state);
+        enter(state, digest);
+    }
+
+    private Servable Load(
+        ServableId id, VersionListing listing, ModelConfig config, Action<ServableState, string?> enter, Action<Servable> unloaded, long started, CancellationToken cancellationToken)
+    {
         options.Signatures.CheckListed(listing);
         enter(ServableState.Fetching, null);
 

@@ -3,6 +3,7 @@ using System.IO.Pipelines;
 using Microsoft.Extensions.Options;
 using ModelGateway.Auth;
 using ModelGateway.Observability;
+using ModelGateway.Observability.Tracing;
 using ModelGateway.Serving.Inference;
 using ModelGateway.Serving.Lifecycle;
 using ModelGateway.Transport;
@@ -89,6 +90,7 @@ internal sealed class RepeatedRequests : IDisposable
         TimeSpan lookup = Stopwatch.GetElapsedTime(started);
         servable.Metrics.CountSuccess(lookup);
         servable.Statistics.CountHit(lookup, lookup);
+        PredictSpans.Repeated(http, path.Endpoint, servable, started, default, lookup);
         IHeaderDictionary headers = http.Response.Headers;
         RequestIds.Adopt(http);
         headers[RequestIds.Header] = RequestIds.Of(http);

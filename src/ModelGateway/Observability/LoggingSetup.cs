@@ -10,7 +10,7 @@ namespace ModelGateway.Observability;
 /// <summary>Serilog: compact JSON in Production, readable in Development, written by a thread of its own, at a level that can be changed while it runs.</summary>
 internal static class LoggingSetup
 {
-    private const string Readable = "{Timestamp:HH:mm:ss.fff} {Level:u3} {Message:lj} {RequestId} {Model}{NewLine}{Exception}";
+    private const string Readable = "{Timestamp:HH:mm:ss.fff} {Level:u3} {Message:lj} {RequestId} {TraceId} {Model}{NewLine}{Exception}";
 
     // Lines that wait for the console; beyond it they are dropped, because a blocked terminal must not block predictions.
     private const int BufferedLines = 10_000;

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using ModelGateway.Auth;
+using ModelGateway.Observability.Tracing;
 using Prometheus;
 
 namespace ModelGateway.Observability;
@@ -26,7 +27,7 @@ internal static class MetricsSetup
             return;
         }
 
-        IEndpointConventionBuilder endpoint = app.MapMetrics("/metrics", app.Services.GetRequiredService<CollectorRegistry>());
+        IEndpointConventionBuilder endpoint = app.MapMetrics("/metrics", app.Services.GetRequiredService<CollectorRegistry>()).WithMetadata(NotTraced.Instance);
         if (page.RequireToken == true)
         {
             endpoint.RequireScope(Scopes.Read);

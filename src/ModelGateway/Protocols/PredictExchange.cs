@@ -5,6 +5,7 @@ using ModelGateway.Auth;
 using ModelGateway.Caching;
 using ModelGateway.Limits;
 using ModelGateway.Observability;
+using ModelGateway.Observability.Tracing;
 using ModelGateway.Protocols.Bodies;
 using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Inference;
@@ -146,6 +147,7 @@ internal sealed class PredictExchange(
         if (repeated.Found is { } finished)
         {
             CountHit(servable, started, repeated.Report);
+            PredictSpans.Repeated(http, null, servable, started, Stopwatch.GetElapsedTime(started, received), repeated.Report.Lookup);
             http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(Stopwatch.GetElapsedTime(started, received), repeated.Report.Lookup);
             CacheStatus.Set(http.Response, repeated.Report);
             await finished.SendAsync(http.Response);
@@ -159,6 +161,7 @@ internal sealed class PredictExchange(
         if (request is null || !faults.IsEmpty)
         {
             http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(read, default, default, default);
+            PredictSpans.Ran(servable, started, read, default, default, default);
             return faults.ToError();
         }
 
@@ -173,6 +176,7 @@ internal sealed class PredictExchange(
         if (!result.IsSuccess)
         {
             http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(read, result.Cache.Lookup, result.Timings, default);
+            PredictSpans.Ran(servable, started, read, result.Cache, result.Timings, default);
             return result.Error;
         }
 
@@ -188,6 +192,7 @@ internal sealed class PredictExchange(
         TimeSpan write = Stopwatch.GetElapsedTime(writing);
         http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(read, response.Cache.Lookup, response.Timings, write);
         Count(servable, request.Prediction, started, read, response, write);
+        PredictSpans.Ran(servable, started, read, response.Cache, response.Timings, write);
         await http.Response.BodyWriter.FlushAsync(http.RequestAborted);
         return null;
     }
