@@ -99,8 +99,9 @@ public sealed class ServableMetrics : IDisposable
     }
 
     /// <summary>What is known once the version is loaded.</summary>
-    public void SetLoaded(int instances, long memoryBytes, TimeSpan loadTime)
+    public void SetLoaded(int instances, int queueLimit, long memoryBytes, TimeSpan loadTime)
     {
+        _metrics.QueueLimit.WithLabels(_model, _version).Set(queueLimit);
         _metrics.Instances.WithLabels(_model, _version).Set(instances);
         _metrics.MemoryBytes.WithLabels(_model, _version).Set(memoryBytes);
         _metrics.LoadSeconds.WithLabels(_model, _version).Set(loadTime.TotalSeconds);
@@ -147,7 +148,7 @@ public sealed class ServableMetrics : IDisposable
         _metrics.BatchRequests.RemoveLabelled(_model, _version);
         foreach (Gauge gauge in new[]
         {
-            _metrics.InFlight, _metrics.QueueDepth, _metrics.InstancesBusy, _metrics.Instances, _metrics.MemoryBytes, _metrics.LoadSeconds,
+            _metrics.InFlight, _metrics.QueueDepth, _metrics.InstancesBusy, _metrics.Instances, _metrics.QueueLimit, _metrics.MemoryBytes, _metrics.LoadSeconds,
         })
         {
             gauge.RemoveLabelled(_model, _version);

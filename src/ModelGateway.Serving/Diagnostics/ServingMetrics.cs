@@ -36,6 +36,7 @@ public sealed class ServingMetrics
         QueueDepth = metrics.CreateGauge("modelgateway_queue_depth", "Requests waiting for an instance.", ServableLabels);
         InstancesBusy = metrics.CreateGauge("modelgateway_instances_busy", "Runs in progress.", ServableLabels);
         Instances = metrics.CreateGauge("modelgateway_instances", "Runs allowed at the same time.", ServableLabels);
+        QueueLimit = metrics.CreateGauge("modelgateway_queue_limit", "Requests that may wait for an instance; more are refused.", ServableLabels);
         BatchRows = metrics.CreateHistogram(
             "modelgateway_batch_rows", "Rows of the runs of models whose requests may be run together.", ServableLabels, new HistogramConfiguration { Buckets = BatchBuckets });
         BatchRequests = metrics.CreateHistogram(
@@ -55,6 +56,8 @@ public sealed class ServingMetrics
         RepositoryScans = metrics.CreateCounter("modelgateway_repository_scans_total", "Scans of the model repositories by outcome: success, unchanged, error.", ["repository", "outcome"]);
         RepositoryLastScan = metrics.CreateGauge(
             "modelgateway_repository_last_scan_timestamp_seconds", "When the repository was last looked at without error, whether or not it had changed, as Unix time.", ["repository"]);
+        RepositoryUnreadable = metrics.CreateGauge("modelgateway_repository_unreadable", "1 while the last look at the repository failed, 0 otherwise.", ["repository"]);
+        RepositoryPollInterval = metrics.CreateGauge("modelgateway_repository_poll_interval_seconds", "Time between two looks at the repository, as configured.", ["repository"]);
         RepositoryConflicts = metrics.CreateGauge("modelgateway_repository_conflicts", "Model names that more than one repository offers; nothing new of them is loaded.");
         FetchSeconds = metrics.CreateHistogram(
             "modelgateway_model_fetch_seconds", "Time to bring the files of a version to the local disk, or to find them there and check them.",
@@ -113,6 +116,8 @@ public sealed class ServingMetrics
 
     internal Gauge Instances { get; }
 
+    internal Gauge QueueLimit { get; }
+
     internal Histogram BatchRows { get; }
 
     internal Histogram BatchRequests { get; }
@@ -140,6 +145,10 @@ public sealed class ServingMetrics
     internal Counter RepositoryScans { get; }
 
     internal Gauge RepositoryLastScan { get; }
+
+    internal Gauge RepositoryUnreadable { get; }
+
+    internal Gauge RepositoryPollInterval { get; }
 
     internal Gauge RepositoryConflicts { get; }
 

@@ -16,6 +16,9 @@ internal sealed class PollSchedule(TimeSpan interval, Func<double> random)
     private int _failures;
     private int _unread;
 
+    /// <summary>The time between two looks that succeed, as configured.</summary>
+    public TimeSpan Interval => interval;
+
     /// <summary>The last look was answered.</summary>
     public void Succeeded() => _failures = 0;
 

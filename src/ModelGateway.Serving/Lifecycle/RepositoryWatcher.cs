@@ -39,6 +39,10 @@ public sealed partial class RepositoryWatcher : BackgroundService
         _options = options;
         _time = time;
         _logger = logger;
+        foreach (WatchedRepository repository in repositories)
+        {
+            metrics.RepositoryPollInterval.WithLabels(repository.Location).Set(repository.Schedule.Interval.TotalSeconds);
+        }
     }
 
     /// <summary>What is watched, in the order of the configuration.</summary>
@@ -217,6 +221,7 @@ public sealed partial class RepositoryWatcher : BackgroundService
         repository.Problem = reason;
         repository.Schedule.Failed();
         _metrics.RepositoryScans.WithLabels(repository.Location, "error").Inc();
+        _metrics.RepositoryUnreadable.WithLabels(repository.Location).Set(1);
         if (!repository.IsReportedUnreadable)
         {
             repository.IsReportedUnreadable = true;
@@ -239,6 +244,7 @@ public sealed partial class RepositoryWatcher : BackgroundService
         repository.Problem = null;
         repository.Schedule.Succeeded();
         _metrics.RepositoryScans.WithLabels(repository.Location, repository.Models.WasUnchanged ? "unchanged" : "success").Inc();
+        _metrics.RepositoryUnreadable.WithLabels(repository.Location).Set(0);
         _metrics.RepositoryLastScan.WithLabels(repository.Location).Set(_time.GetUtcNow().ToUnixTimeMilliseconds() / 1000.0);
         if (repository.IsReportedUnreadable)
         {

@@ -96,10 +96,11 @@ internal sealed partial class ServableLoader(
         int concurrency = config.Instances ?? Environment.ProcessorCount;
         var pool = new InstancePool(instance, concurrency, series);
         var statistics = new ServableStatistics();
+        int queueLimit = config.Limits.QueueLength ?? options.QueueLength;
         var servable = new Servable(id, config, artifact, instance, pool, series, unloaded)
         {
             Scheduler = new RunScheduler(
-                pool, workers, new RunSettings(config.Weight, config.Limits.QueueLength ?? options.QueueLength, batching), cost, (series, statistics), time),
+                pool, workers, new RunSettings(config.Weight, queueLimit, batching), cost, (series, statistics), time),
             AnswersRowsAlone = answersRowsAlone,
             Statistics = statistics,
             ClassLabels = MergeLabels(instance.Signature, config, labels),
@@ -107,7 +108,7 @@ internal sealed partial class ServableLoader(
             LoadTime = time.GetElapsedTime(started),
             ReadyAt = time.GetUtcNow(),
         };
-        series.SetLoaded(concurrency, instance.MemoryEstimate, servable.LoadTime);
+        series.SetLoaded(concurrency, queueLimit, instance.MemoryEstimate, servable.LoadTime);
         return servable;
     }
 
