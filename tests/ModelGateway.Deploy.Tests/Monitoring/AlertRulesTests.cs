@@ -29,7 +29,12 @@ public sealed class AlertRulesTests(MonitoredGateway gateway)
         string wrong = rules.Replace("14 * 86400", "1 * 86400", StringComparison.Ordinal);
         Assert.NotEqual(rules, wrong);
         File.WriteAllText(Path.Combine(folder.FullName, "alerts.yaml"), wrong);
-        File.Copy(AlertRules.TestFile, Path.Combine(folder.FullName, "alerts.test.yaml"));
+
+        // Only what concerns it: all of them take their time.
+        string[] tests = File.ReadAllText(AlertRules.TestFile).Split("\n  - name: ");
+        File.WriteAllText(
+            Path.Combine(folder.FullName, "alerts.test.yaml"),
+            string.Join("\n  - name: ", tests.Where((test, i) => i == 0 || test.Contains("ModelGatewayCertificateNearItsEnd", StringComparison.Ordinal))));
 
         (int code, string output) = Promtool.Run("test", "rules", Path.Combine(folder.FullName, "alerts.test.yaml"));
 

@@ -51,6 +51,7 @@ public sealed class MetricsTests
             ["""request_seconds_count{model="m",version="2"}"""] = 3,
             ["""requests_in_flight{model="m",version="2"}"""] = 0,
             ["""queue_depth{model="m",version="2"}"""] = 0,
+            ["""queue_limit{model="m",version="2"}"""] = 1000,
             ["""instances_busy{model="m",version="2"}"""] = 0,
             ["""model_versions{state="ready"}"""] = 2,
             ["""model_versions{state="failed"}"""] = 1,

@@ -26,6 +26,9 @@ internal sealed class TraceCollector : IAsyncDisposable
 
     public ConcurrentQueue<IHeaderDictionary> Headers { get; } = new();
 
+    /// <summary>The spans of whole requests that came.</summary>
+    public IReadOnlyList<ReceivedSpan> Requests => [.. _spans.Where(span => span.Kind == 2)];
+
     /// <summary>Everything that came, one byte a character.</summary>
     public string Text => string.Concat(_bodies.Select(Encoding.Latin1.GetString));
 
