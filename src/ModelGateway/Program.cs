@@ -1,5 +1,11 @@
 using Microsoft.Extensions.Options;
 using ModelGateway;
+using ModelGateway.Observability;
+
+if (args is [HealthProbe.Command, .. string[] rest])
+{
+    return await HealthProbe.RunAsync(rest, HealthProbe.ReadEnvironment(), Console.Error);
+}
 
 try
 {
