@@ -101,6 +101,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if and .Values.autoscaling.enabled .Values.keda.enabled -}}
 {{- fail "autoscaling and keda would both set the number of replicas: enable one of them." -}}
 {{- end -}}
+{{- if and .Values.ingress.enabled (not .Values.ingress.hosts) -}}
+{{- fail "ingress.hosts is empty: name the hosts under which the gateway is reached." -}}
+{{- end -}}
 {{- $clouds := 0 -}}
 {{- range list .Values.workloadIdentity.eks.roleArn .Values.workloadIdentity.gke.serviceAccount .Values.workloadIdentity.aks.clientId -}}
 {{- if . -}}{{- $clouds = add1 $clouds -}}{{- end -}}
