@@ -21,6 +21,7 @@ internal static class HostSetup
         builder.Services.AddOptionsWithValidateOnStart<GatewayOptions, GatewayOptionsValidator>().Configure(options => Bind(section, options));
         builder.Services.AddSingleton<IValidateOptions<GatewayOptions>>(new RepositoryValidator(section, builder.Environment));
         builder.Services.AddSingleton<IValidateOptions<GatewayOptions>, TrustOptionsValidator>();
+        builder.Services.AddSingleton<IValidateOptions<GatewayOptions>, ArtifactFolderValidator>();
         builder.Services.AddSingleton<IValidateOptions<GatewayOptions>>(new CacheSettingsValidator(section, builder.Environment));
         builder.Services.AddOptions<HostOptions>()
             .Configure<IOptions<GatewayOptions>>((host, gateway) => host.ShutdownTimeout = gateway.Value.Shutdown.Delay + gateway.Value.Shutdown.Timeout);

@@ -20,7 +20,7 @@ public sealed class HelmChartTests
         { "hpa", "autoscaling: {enabled: true}" },
         { "hpa on the queue", "autoscaling: {enabled: true, queue: {enabled: true, targetAverageValue: 3}}" },
         { "keda", "keda: {enabled: true}" },
-        { "monitoring", "serviceMonitor: {enabled: true, labels: {release: prometheus}}\nprometheusRule: {enabled: true, labels: {release: prometheus}}" },
+        { "monitoring", "serviceMonitor: {enabled: true, labels: {release: prometheus}}\nprometheusRule: {enabled: true, labels: {release: prometheus}}\ngrafanaDashboard: {enabled: true, labels: {grafana_dashboard: '1'}}" },
         { "ingress", "ingress: {enabled: true, hosts: [models.example.com], tls: [{secretName: models-tls, hosts: [models.example.com]}]}" },
         { "hashing by nginx", "ingress: {enabled: true, hosts: [a.example.com, b.example.com], consistentHashing: {enabled: true, subsetSize: 2}}" },
         { "hashing by haproxy", "ingress: {enabled: true, className: haproxy, hosts: [a.example.com], consistentHashing: {enabled: true, controller: haproxy}}" },
@@ -124,14 +124,25 @@ public sealed class HelmChartTests
         Assert.All(
             manifests.One<PrometheusRule>().Spec.Groups.SelectMany(group => group.Rules),
             rule => Assert.True(rule.Alert is null != rule.Record is null && rule.Expr.Length > 0, $"A rule is neither alert nor record: {rule.Alert}{rule.Record}"));
-
-        // Helm reads only what is inside the chart, so the rules are there twice.
-        string shared = Path.Combine(RepositoryRoot.Path, "deploy/prometheus/alerts.yaml");
-        if (File.Exists(shared))
-        {
-            CheckedInFile.AssertIs("deploy/helm/modelgateway/files/alerts.yaml", await File.ReadAllTextAsync(shared));
-        }
     }
+
+    [Fact]
+    public async Task Render_Dashboard_IsGrafanas()
+    {
+        Manifests manifests = await HelmChart.RenderAsync(With("grafanaDashboard: {enabled: true}"));
+
+        V1ConfigMap map = manifests.One<V1ConfigMap>();
+        Assert.Equal("1", map.Metadata.Labels["grafana_dashboard"]);
+        using var dashboard = System.Text.Json.JsonDocument.Parse(Assert.Single(map.Data).Value);
+        Assert.NotEmpty(dashboard.RootElement.GetProperty("panels").EnumerateArray());
+    }
+
+    // Helm reads only what is inside the chart, so these are there twice.
+    [Theory]
+    [InlineData("deploy/prometheus/alerts.yaml", "alerts.yaml")]
+    [InlineData("deploy/grafana/dashboard.json", "dashboard.json")]
+    public void Files_OfTheChart_AreThoseThatOthersUse(string shared, string copy) =>
+        CheckedInFile.AssertIs($"deploy/helm/modelgateway/files/{copy}", CheckedInFile.Read(shared));
 
     [Fact]
     public async Task Render_Notes_SayHowToReachItAndWhatIsOpen()

@@ -41,6 +41,18 @@ public sealed class StartTests
         Assert.DoesNotContain("   at ", gateway.Process.Output, StringComparison.Ordinal);
     }
 
+    // Nobody can write there, not even root: a device, and a kernel's file system.
+    [Theory]
+    [InlineData("/dev/null/artifacts")]
+    [InlineData("/proc")]
+    public async Task Start_ArtifactFolderThatCannotBeWrittenTo_SaysWhyAndFails(string folder)
+    {
+        await using HttpGateway gateway = HttpGateway.Start(_ => { }, ("ArtifactFolder", folder));
+        Assert.NotEqual(0, await gateway.Process.WaitForExitAsync(HttpGateway.Patience));
+        Assert.Contains($"Gateway:ArtifactFolder: the user of this process must be able to write to '{folder}'", gateway.Process.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", gateway.Process.Output, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Start_RelativeRepository_IsBelowTheContentRoot()
     {
