@@ -12,13 +12,11 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 # curl runs the line that Development prints; openssl signs as publishers do; nginx serves repositories, redis-server and memcached keep predictions
 # (all three are started by the tests, on ports of their own; what Debian may start is not used); haproxy and nginx stand in front of several gateways;
 # npm fetches what is below artifacts/tools; rclone and rsync carry what pipelines publish; groovy, which needs java, reads Jenkinsfiles.
-# (all three are started by the tests, on ports of their own; what Debian may start is not used); npm fetches what is below artifacts/tools;
-# go builds the renderer of the chart, kubectl renders the kustomizations, rclone fills the store as docker/compose.yaml does.
+# go builds the renderer of the chart, kubectl renders the kustomizations.
 declare -A packages=(
-  [groovy]=groovy [haproxy]=haproxy [java]=default-jre-headless [rclone]=rclone [rsync]=rsync
+  [go]=golang-go [groovy]=groovy [haproxy]=haproxy [java]=default-jre-headless [rclone]=rclone [rsync]=rsync
   [strace]=strace [promtool]=prometheus [chromium]=chromium [chromedriver]=chromium-driver [curl]=curl
   [memcached]=memcached [nginx]=nginx-light [npm]=npm [openssl]=openssl [redis-server]=redis-server
-  [go]=golang-go [rclone]=rclone
 )
 # Where Debian keeps servers; only root's path has it.
 PATH="$PATH:/usr/sbin"
@@ -32,7 +30,6 @@ done
 python=/usr/bin/python3
 "$python" -c 'import onnx' 2>/dev/null || missing+=(python3-onnx)
 "$python" -c 'import botocore' 2>/dev/null || missing+=(python3-botocore)
-dpkg-query -W libonnx-testdata >/dev/null 2>&1 || missing+=(libonnx-testdata)
 for library in libonnx-testdata golang-github-masterminds-sprig-dev golang-github-xeipuuv-gojsonschema-dev golang-k8s-sigs-yaml-dev; do
   dpkg-query -W "$library" >/dev/null 2>&1 || missing+=("$library")
 done
@@ -69,6 +66,7 @@ npm_tools azurite azurite@3.37.0
 
 # Checks and runs GitLab pipelines, with the newer Node as well.
 npm_tools gitlab-ci-local gitlab-ci-local@4.75.1
+
 # The chart's renderer, from Debian's Go libraries alone.
 GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS= go build -o artifacts/tools/helm-render tests/helm-render/main.go
 
