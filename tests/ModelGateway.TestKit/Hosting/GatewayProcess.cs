@@ -56,7 +56,7 @@ public sealed class GatewayProcess : IAsyncDisposable
     /// <summary>The same with a gateway that stands in another folder, for example a published one.</summary>
     public static GatewayProcess StartIn(string folder, IReadOnlyDictionary<string, string?> settings, IEnumerable<string>? arguments = null, params string[] wrapper)
     {
-        string address = settings.GetValueOrDefault("ASPNETCORE_URLS") ?? $"http://127.0.0.1:{FreePort()}";
+        string address = (settings.GetValueOrDefault("ASPNETCORE_URLS") ?? "http://127.0.0.1:{port}").Replace("{port}", FreePort().ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
         string port = new Uri(address).Port.ToString(CultureInfo.InvariantCulture);
         string[] command = [.. wrapper, "dotnet", Path.Combine(folder, "ModelGateway.dll"), .. arguments ?? []];
         var start = new ProcessStartInfo(command[0], command.Skip(1))
