@@ -66,6 +66,26 @@ public sealed class MultiModelTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Unload_SeveralAtOnceWithALoadBetween_WhatIsListedAnswers()
+    {
+        string url = Place("m", TestModels.AddConstant(1));
+        for (int round = 0; round < 10; round++)
+        {
+            await LoadAsync("m", url);
+
+            await Task.WhenAll(
+                PlatformCall.DeleteAsync(_host.Client, "/models/m"),
+                PlatformCall.DeleteAsync(_host.Client, "/models/m"),
+                LoadAsync("m", url),
+                LoadAsync("m", url));
+
+            bool isListed = (await PlatformCall.GetAsync(_host.Client, "/models")).Body != """{"models":[]}""";
+            PlatformCall answer = await PlatformCall.PostAsync(_host.Client, "/models/m/invoke", """{"inputs":[[1]]}""");
+            Assert.Equal(isListed ? 200 : 404, answer.Status);
+        }
+    }
+
+    [Fact]
     public async Task Load_BudgetWithoutRoom_507UntilAnotherIsUnloaded()
     {
         // By estimate a tiny model takes a little more than four MiB.

@@ -66,8 +66,22 @@ internal sealed class MultiModelAnswers(
 
         return await WaitAsync(async cancellationToken =>
         {
-            await RemoveAsync(model, cancellationToken);
-            return TypedResults.Ok();
+            await model.Turn.WaitAsync(cancellationToken);
+            try
+            {
+                // It may have gone, or another may have its name, since it was found.
+                if (!ReferenceEquals(placed.Find(name), model))
+                {
+                    return Unknown(name);
+                }
+
+                await RemoveAsync(model, cancellationToken);
+                return TypedResults.Ok();
+            }
+            finally
+            {
+                model.Turn.Release();
+            }
         });
     }
 
@@ -82,7 +96,7 @@ internal sealed class MultiModelAnswers(
         {
             (outcome, model) = await placed.AddAsync(name, url, folder, cancellationToken);
         }
-        catch (IOException exception)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             return Invalid($"The folder '{url}' cannot be read: {exception.Message}");
         }
@@ -95,15 +109,29 @@ internal sealed class MultiModelAnswers(
                     StatusCodes.Status507InsufficientStorage, "Insufficient memory", $"The memory budget has no room for the model '{name}': unload others first, or raise Gateway:Memory:BudgetBytes.");
         }
 
-        string? reason = await watcher.LoadAsync(name, configText: null, cancellationToken);
-        if (reason is null)
+        await model.Turn.WaitAsync(cancellationToken);
+        try
         {
-            model.IsLoaded = true;
-            return TypedResults.Json(ToAnswer(model), SageMakerJson.Default.ModelAnswer);
-        }
+            string? reason = await watcher.LoadAsync(name, configText: null, cancellationToken);
+            if (reason is null)
+            {
+                model.IsLoaded = true;
+                return TypedResults.Json(ToAnswer(model), SageMakerJson.Default.ModelAnswer);
+            }
 
-        await RemoveAsync(model, cancellationToken);
-        return Invalid($"The model '{name}' cannot be loaded. {reason}");
+            await RemoveAsync(model, cancellationToken);
+            return Invalid($"The model '{name}' cannot be loaded. {reason}");
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            // Its name and its share of the memory are free again; the error is answered and logged as any.
+            placed.Remove(model);
+            throw;
+        }
+        finally
+        {
+            model.Turn.Release();
+        }
     }
 
     // Its memory is free before its place in the budget is given to another.

@@ -127,6 +127,9 @@ internal sealed class PlacedModel(string name, string url, ArrangedStore store, 
 {
     private volatile bool _isLoaded;
 
+    /// <summary>Held by whoever loads or unloads it: one after the other, also where several ask at once.</summary>
+    public SemaphoreSlim Turn { get; } = new(1, 1);
+
     public string Name => name;
 
     public string Url => url;
