@@ -76,7 +76,7 @@ internal sealed partial class TlsCertificates : IDisposable
             {
                 Tell(fingerprint, string.Join(" ", faults));
             }
-            else
+            else if (fingerprint is not null)
             {
                 _told = null;
             }

@@ -9,44 +9,90 @@ namespace ModelGateway.Transport.Tls;
 /// <summary>Reads the files of <c>Gateway:Tls</c>. Faults name the setting and what to do, never a key or a password.</summary>
 /// <remarks>
 /// The files are read by their names each time: mounted secrets are symbolic links that are turned to a new folder, which no watcher of
-/// files tells reliably. What is read is at most a few kilobytes.
+/// files tells reliably. What is read is at most a few kilobytes. The link may turn between two of the files, and then an old certificate
+/// meets a new key: what is not known already counts only if a second reading finds the same.
 /// </remarks>
 internal sealed class TlsFiles(TlsOptions options, string contentRoot)
 {
     private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1";
     private const int LargestFile = 1 << 20;
 
+    // Two do unless a link turns between them; one that turns each time is given up until the next look.
+    private const int MostReadings = 4;
+
     /// <summary>All that the files hold, or what is wrong with them.</summary>
     /// <param name="now">For the dates of the certificate.</param>
     /// <param name="known">Fingerprint of what is in force: the same files are not read again.</param>
     /// <param name="material">What was read; null where it is what is known, or faulty.</param>
     /// <param name="faults">Every fault that was found.</param>
-    /// <returns>The fingerprint of the files as they are; null where one cannot be read.</returns>
+    /// <returns>
+    /// The fingerprint of the files as they are; null where one cannot be read, or where they change while they are read. The latter is a
+    /// fault only where nothing is in force.
+    /// </returns>
     public string? Read(DateTimeOffset now, string? known, out TlsMaterial? material, List<string> faults)
     {
         material = null;
+        Reading reading = ReadAll();
+        if (reading.Fingerprint is { } same && same == known)
+        {
+            return same;
+        }
+
+        if (!TryConfirm(ref reading))
+        {
+            if (known is null)
+            {
+                faults.Add($"{TlsOptions.Section}:{nameof(options.CertificateFile)} and the files beside it change again and again while they are read.");
+            }
+
+            return null;
+        }
+
+        faults.AddRange(reading.Faults);
+        if (reading.Fingerprint is not null && reading.Fingerprint != known)
+        {
+            material = Parse(reading, now, faults);
+        }
+
+        return reading.Fingerprint;
+    }
+
+    private Reading ReadAll()
+    {
+        var faults = new List<string>();
         byte[]? certificate = ReadFile(nameof(options.CertificateFile), options.CertificateFile!, faults);
         byte[]? key = string.IsNullOrWhiteSpace(options.KeyFile) ? [] : ReadFile(nameof(options.KeyFile), options.KeyFile, faults);
         byte[]? password = string.IsNullOrWhiteSpace(options.PasswordFile) ? [] : ReadFile(nameof(options.PasswordFile), options.PasswordFile, faults);
         byte[]? authorities = string.IsNullOrWhiteSpace(options.ClientCaFile) ? [] : ReadFile(nameof(options.ClientCaFile), options.ClientCaFile, faults);
-        if (certificate is null || key is null || password is null || authorities is null)
+        string? fingerprint = certificate is null || key is null || password is null || authorities is null ? null : Fingerprint(certificate, key, password, authorities);
+        return new Reading(certificate ?? [], key ?? [], password ?? [], authorities ?? [], fingerprint, faults);
+    }
+
+    // Reads until two readings in a row find the same, faults too.
+    private bool TryConfirm(ref Reading reading)
+    {
+        for (int readings = 1; readings < MostReadings; readings++)
         {
-            return null;
+            Reading before = reading;
+            reading = ReadAll();
+            if (reading.Fingerprint == before.Fingerprint && reading.Faults.SequenceEqual(before.Faults))
+            {
+                return true;
+            }
         }
 
-        string fingerprint = Fingerprint(certificate, key, password, authorities);
-        if (fingerprint == known)
-        {
-            return fingerprint;
-        }
+        return false;
+    }
 
-        string? secret = password.Length > 0 ? Encoding.UTF8.GetString(password).TrimEnd('\r', '\n') : string.IsNullOrEmpty(options.Password) ? null : options.Password;
-        X509Certificate2Collection? trusted = options.ClientCertificates == ClientCertificates.Off ? null : ReadAuthorities(authorities, faults);
+    private TlsMaterial? Parse(Reading reading, DateTimeOffset now, List<string> faults)
+    {
+        string? secret = reading.Password.Length > 0 ? Encoding.UTF8.GetString(reading.Password).TrimEnd('\r', '\n') : string.IsNullOrEmpty(options.Password) ? null : options.Password;
+        X509Certificate2Collection? trusted = options.ClientCertificates == ClientCertificates.Off ? null : ReadAuthorities(reading.Authorities, faults);
         try
         {
-            if (ReadCertificate(certificate, key, secret, out X509Certificate2Collection others, faults) is { } own && IsUsable(own, now, faults) && faults.Count == 0)
+            if (ReadCertificate(reading.Certificate, reading.Key, secret, out X509Certificate2Collection others, faults) is { } own && IsUsable(own, now, faults) && faults.Count == 0)
             {
-                material = new TlsMaterial(SslStreamCertificateContext.Create(own, others, offline: true), own.NotAfter.ToUniversalTime(), trusted, fingerprint);
+                return new TlsMaterial(SslStreamCertificateContext.Create(own, others, offline: true), own.NotAfter.ToUniversalTime(), trusted, reading.Fingerprint!);
             }
         }
         catch (Exception exception) when (exception is CryptographicException or ArgumentException or FormatException or NotSupportedException or InvalidOperationException)
@@ -55,7 +101,7 @@ internal sealed class TlsFiles(TlsOptions options, string contentRoot)
             faults.Add($"{TlsOptions.Section}:{nameof(options.CertificateFile)} holds a certificate that cannot be used.");
         }
 
-        return fingerprint;
+        return null;
     }
 
     private static bool TryParse(Func<X509Certificate2> parse, [NotNullWhen(true)] out X509Certificate2? certificate)
@@ -212,4 +258,13 @@ internal sealed class TlsFiles(TlsOptions options, string contentRoot)
 
         return null;
     }
+
+    /// <summary>The files as they were found once, one after the other.</summary>
+    /// <param name="Certificate">Empty where it cannot be read, as the others.</param>
+    /// <param name="Key">Empty where it stands with the certificate.</param>
+    /// <param name="Password">Empty where there is none.</param>
+    /// <param name="Authorities">Empty where there are none.</param>
+    /// <param name="Fingerprint">Of all of them; null where one cannot be read.</param>
+    /// <param name="Faults">Why it cannot.</param>
+    private sealed record Reading(byte[] Certificate, byte[] Key, byte[] Password, byte[] Authorities, string? Fingerprint, List<string> Faults);
 }
