@@ -41,14 +41,12 @@ internal sealed class RateLimits : IDisposable
             return null;
         }
 
-        var charge = new Charge();
-        http.Features.Set(charge);
+        http.Features.Set(new Charge());
         if (_subjects.Find(CallerIdentity.KeyOf(http)) is not { } limited)
         {
             return null;
         }
 
-        charge.Subject = limited.Bucket;
         return Take(http, _subjects, limited, isPrediction);
     }
 
@@ -66,14 +64,8 @@ internal sealed class RateLimits : IDisposable
             charge.IsModelCharged = true;
         }
 
-        Func<HttpContext, Task>? refusal = Take(http, _models, limited, isPrediction: true);
-        if (refusal is not null)
-        {
-            // Not answered: the caller has its token back.
-            charge?.Subject?.Return();
-        }
-
-        return refusal;
+        // The caller's own token stays taken where this refuses: it would ask an exhausted model for nothing without end.
+        return Take(http, _models, limited, isPrediction: true);
     }
 
     public void Dispose() => _timer.Dispose();
@@ -113,8 +105,6 @@ internal sealed class RateLimits : IDisposable
     /// <summary>What a request was charged; kept with it.</summary>
     private sealed class Charge
     {
-        public TokenBucket? Subject { get; set; }
-
         public bool IsModelCharged { get; set; }
     }
 }

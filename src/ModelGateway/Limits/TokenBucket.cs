@@ -53,15 +53,6 @@ internal sealed class TokenBucket
         }
     }
 
-    /// <summary>Gives back a token whose request was refused for another reason.</summary>
-    public void Return()
-    {
-        lock (_gate)
-        {
-            _tokens = Math.Min(_size, _tokens + 1);
-        }
-    }
-
     private void Fill()
     {
         long now = _time.GetTimestamp();

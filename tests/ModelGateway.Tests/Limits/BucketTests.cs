@@ -30,7 +30,6 @@ public sealed class BucketTests
         bucket.TryTake();
 
         _clock.Advance(TimeSpan.FromHours(1));
-        bucket.Return();
 
         Assert.Equal(2, bucket.Tokens);
         Assert.True(bucket.IsFull);

@@ -114,20 +114,19 @@ public sealed class RateLimitTests
     }
 
     [Fact]
-    public async Task Model_Refused_CallerHasItsTokenBack()
+    public async Task Model_Refused_CallerIsChargedAllTheSame()
     {
         await using LimitedHost host = await LimitedHost.StartAsync([.. Subjects(3), .. Models("first", 1)]);
 
         Assert.Equal(200, await host.StatusAsync("alice"));
-        for (int i = 0; i < 4; i++)
-        {
-            Assert.Equal(429, await host.StatusAsync("alice"));
-        }
+        Assert.Equal(429, await host.StatusAsync("alice"));
+        Assert.Equal(429, await host.StatusAsync("alice"));
+        Assert.Equal(2, await host.MetricAsync("rate_limited_requests_total{limit=\"model\"}"));
 
-        Assert.Equal(200, await host.StatusAsync("alice", "/predict/second"));
-        Assert.Equal(200, await host.StatusAsync("alice", "/predict/second"));
         using HttpResponseMessage refused = await host.PredictAsync("alice", "/predict/second");
+        Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
         Assert.StartsWith("\"subject\"", Header(refused, "RateLimit"));
+        Assert.Equal(200, await host.StatusAsync("bob", "/predict/second"));
     }
 
     [Fact]
