@@ -1,4 +1,5 @@
 using System.Net.Security;
+using ModelGateway.Platforms;
 
 namespace ModelGateway.Observability;
 
@@ -40,20 +41,20 @@ internal static class HealthProbe
 
     /// <summary>
     /// Where the gateway that was started with this environment can be reached from the same machine; null if only by other means than TCP.
-    /// The same keys in the same order as the web server's: endpoints, URLs, ports, and 8080 where there is nothing.
+    /// The same keys in the same order as the web server's: endpoints, URLs, the port of the cloud platform, ports, and 8080 where there is nothing.
     /// </summary>
     public static Uri? AddressOf(IConfiguration environment)
     {
         List<string?> urls = [.. environment.GetSection("Kestrel:Endpoints").GetChildren().Select(endpoint => endpoint["Url"])];
         if (urls.Count == 0)
         {
-            urls.AddRange(List(environment, "urls"));
+            urls.AddRange(List(environment["urls"] ?? PlatformUrls(environment)));
         }
 
         if (urls.Count == 0)
         {
-            urls.AddRange(List(environment, "http_ports").Select(port => $"http://*:{port}"));
-            urls.AddRange(List(environment, "https_ports").Select(port => $"https://*:{port}"));
+            urls.AddRange(List(environment["http_ports"]).Select(port => $"http://*:{port}"));
+            urls.AddRange(List(environment["https_ports"]).Select(port => $"https://*:{port}"));
         }
 
         return urls.Count == 0 ? new Uri($"http://127.0.0.1:{DefaultPort}{Path}") : urls.Select(Reachable).FirstOrDefault(url => url is not null);
@@ -91,8 +92,19 @@ internal static class HealthProbe
         return 1;
     }
 
-    private static string[] List(IConfiguration environment, string key) =>
-        environment[key]?.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
+    private static string[] List(string? urls) => urls?.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
+
+    // SageMaker is known by an argument of the gateway's, which its container's other commands do not get; its variable stands for it.
+    private static string? PlatformUrls(IConfiguration environment)
+    {
+        PlatformSettings settings = PlatformReader.Read([], environment);
+        if (settings is { Platform: Platform.None, Faults.Count: 0 } && !string.IsNullOrWhiteSpace(environment["SAGEMAKER_BIND_TO_PORT"]))
+        {
+            settings = PlatformReader.Read(["serve"], environment);
+        }
+
+        return settings.Defaults.GetValueOrDefault("urls");
+    }
 
     // "+", "*" and the unspecified addresses mean all of the machine's own.
     private static Uri? Reachable(string? url)
