@@ -10,7 +10,8 @@ namespace ModelGateway.Audit;
 /// <summary>The stream of audit lines. Whoever records does not wait; what cannot be written is kept and tried again, and what is lost is counted and told.</summary>
 /// <remarks>
 /// Not a logger: those drop lines without a word when their sink fails, and follow levels. One thread writes. It opens the file for every
-/// batch, so that one which was renamed is begun anew.
+/// batch, so that one which was renamed is begun anew. Refusals take at most half of the places: whoever sends bad tokens by the thousand
+/// takes none from those who manage.
 /// </remarks>
 internal sealed partial class AuditLog : BackgroundService
 {
@@ -28,6 +29,7 @@ internal sealed partial class AuditLog : BackgroundService
     private readonly Counter.Child _lost;
     private readonly ILogger<AuditLog> _logger;
     private readonly Lock _telling = new();
+    private int _waitingRefusals;
     private bool _isFailing;
     private int _untold;
     private long _toldAt;
@@ -76,7 +78,7 @@ internal sealed partial class AuditLog : BackgroundService
     /// <summary>Records an event; does not wait until it is written.</summary>
     public void Record(AuditEvent happened)
     {
-        if (IsOn && !_waiting.Writer.TryWrite(happened))
+        if (IsOn && !TryKeep(happened))
         {
             Lose(1);
         }
@@ -100,11 +102,31 @@ internal sealed partial class AuditLog : BackgroundService
             while (batch.Count < LargestBatch && _waiting.Reader.TryRead(out AuditEvent? next))
             {
                 batch.Add(next);
+                if (next.Outcome == AuditEvent.Refused)
+                {
+                    Interlocked.Decrement(ref _waitingRefusals);
+                }
             }
 
             await WriteAsync(batch, stoppingToken);
             batch.Clear();
         }
+    }
+
+    private bool TryKeep(AuditEvent happened)
+    {
+        if (happened.Outcome != AuditEvent.Refused)
+        {
+            return _waiting.Writer.TryWrite(happened);
+        }
+
+        if (Interlocked.Increment(ref _waitingRefusals) <= _options.BufferedEvents / 2 && _waiting.Writer.TryWrite(happened))
+        {
+            return true;
+        }
+
+        Interlocked.Decrement(ref _waitingRefusals);
+        return false;
     }
 
     private async Task WriteAsync(List<AuditEvent> batch, CancellationToken stopping)
@@ -159,8 +181,30 @@ internal sealed partial class AuditLog : BackgroundService
         }
 
         using FileStream file = Open(_file);
-        file.Write(lines);
-        file.Flush(flushToDisk: true);
+        long before = file.CanSeek ? file.Length : 0;
+        try
+        {
+            file.Write(lines);
+            file.Flush(flushToDisk: true);
+        }
+        catch (IOException) when (file.CanSeek)
+        {
+            // A full disk takes a part of the lines; they are tried again whole.
+            CutBack(file, before);
+            throw;
+        }
+    }
+
+    private static void CutBack(FileStream file, long length)
+    {
+        try
+        {
+            file.SetLength(length);
+        }
+        catch (IOException)
+        {
+            // Devices have no length. What is told is why the lines cannot be written.
+        }
     }
 
     private void Lose(int count)

@@ -18,6 +18,6 @@ internal sealed class AuditOptions
     public bool Refusals { get; set; } = true;
 
     [Range(100, 1_000_000)]
-    [Description("Lines that wait while they cannot be written; what comes on top is lost, counted and told in the log.")]
+    [Description("Lines that wait while they cannot be written; what comes on top is lost, counted and told in the log. Refusals take at most half of the places.")]
     public int BufferedEvents { get; set; } = 10_000;
 }

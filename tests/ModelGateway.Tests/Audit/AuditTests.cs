@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using ModelGateway.Audit;
+using ModelGateway.TestKit;
 using ModelGateway.TestKit.Onnx;
 using ModelGateway.Tests.Limits;
 using Xunit;
@@ -98,6 +99,7 @@ public sealed class AuditTests : IDisposable
     public async Task File_RenamedOrUnwritable_NothingIsLost()
     {
         await using LimitedHost host = await StartAsync();
+        await LinesAsync(AreBothReady);
         await SendAsync(host, HttpMethod.Post, "/v2/repository/refresh", "alice");
         await LinesAsync(lines => Of(lines, "caller").Count == 1);
 
@@ -129,20 +131,83 @@ public sealed class AuditTests : IDisposable
     {
         await using LimitedHost host = await LimitedHost.StartAsync(("Gateway:Audit:Enabled", "true"), ("Gateway:Audit:File", File), ("Gateway:Audit:BufferedEvents", "100"));
         AuditLog log = host.Host.Services.GetRequiredService<AuditLog>();
-        await LinesAsync(lines => lines.Count > 0);
+        await LinesAsync(AreBothReady);
         System.IO.File.Delete(File);
         Directory.CreateDirectory(File);
 
         // One batch is with the writer, and a hundred wait; of 1000 most are lost.
         for (int i = 0; i < 1000; i++)
         {
-            log.Record(new AuditEvent(log.Now, AuditEvent.Caller, "test", $"{i}", AuditEvent.Success));
+            log.Record(Happened(log, i, AuditEvent.Success));
         }
 
         double lost = (await host.MetricAsync("audit_events_total{outcome=\"lost\"}"))!.Value;
-        Assert.InRange(lost, 1, 900);
+        Assert.InRange(lost, 1, 999);
         Directory.Delete(File);
-        await LinesAsync(lines => lines.Count(line => Text(line, "action") == "test") == 1000 - lost);
+        await LinesAsync(lines => Tests(lines).Count == 1000 - lost);
+    }
+
+    [Fact]
+    public async Task Refusals_MoreThanHalfOfThePlaces_TakeNoneFromOthers()
+    {
+        await using LimitedHost host = await LimitedHost.StartAsync(("Gateway:Audit:Enabled", "true"), ("Gateway:Audit:File", File), ("Gateway:Audit:BufferedEvents", "100"));
+        AuditLog log = host.Host.Services.GetRequiredService<AuditLog>();
+        await LinesAsync(AreBothReady);
+        System.IO.File.Delete(File);
+        Directory.CreateDirectory(File);
+
+        // The writer may take all that wait for a batch that it then keeps: the second flood finds it waiting for the file.
+        double lost = 0;
+        for (int flood = 0; flood < 2; flood++)
+        {
+            for (int i = 0; i < 500; i++)
+            {
+                log.Record(Happened(log, i, AuditEvent.Refused));
+            }
+
+            lost = (await host.MetricAsync("audit_events_total{outcome=\"lost\"}"))!.Value;
+        }
+
+        for (int i = 0; i < 50; i++)
+        {
+            log.Record(Happened(log, i, AuditEvent.Success));
+        }
+
+        Assert.InRange(lost, 1, 999);
+        Assert.Equal(lost, await host.MetricAsync("audit_events_total{outcome=\"lost\"}"));
+        Directory.Delete(File);
+        List<JsonElement> lines = Tests(await LinesAsync(lines => Tests(lines).Count == 1050 - lost));
+        Assert.Equal(50, lines.Count(line => Text(line, "outcome") == AuditEvent.Success));
+
+        // Places that are free again are taken again.
+        log.Record(Happened(log, 1000, AuditEvent.Refused));
+        await LinesAsync(lines => Tests(lines).Count == 1051 - lost);
+    }
+
+    [Fact]
+    public async Task File_OnAFullDisk_HoldsWholeLinesOnly()
+    {
+        using var disk = new SmallDisk(kibibytes: 64);
+        string file = Path.Combine(disk.Path, "audit.jsonl");
+        string filler = Path.Combine(disk.Path, "filler");
+        await using LimitedHost host = await LimitedHost.StartAsync(("Gateway:Audit:Enabled", "true"), ("Gateway:Audit:File", file));
+        AuditLog log = host.Host.Services.GetRequiredService<AuditLog>();
+        await LinesAsync(AreBothReady, file);
+        Fill(filler);
+        DateTime before = System.IO.File.GetLastWriteTimeUtc(file);
+
+        // Its beginning fits on what is left of the file's last page.
+        log.Record(Happened(log, 0, AuditEvent.Success) with { Detail = new string('x', 10_000) });
+        using var patience = new CancellationTokenSource(Patience);
+        while (System.IO.File.GetLastWriteTimeUtc(file) == before)
+        {
+            await Task.Delay(20, patience.Token);
+        }
+
+        log.Record(Happened(log, 1, AuditEvent.Success));
+        System.IO.File.Delete(filler);
+        List<JsonElement> lines = await LinesAsync(lines => Tests(lines).Count >= 2, file);
+        Assert.Equal(["0", "1"], Tests(lines).Select(line => Text(line, "target")));
     }
 
     [Fact]
@@ -162,6 +227,30 @@ public sealed class AuditTests : IDisposable
 
     private static bool Has(IEnumerable<JsonElement> lines, string action, string target) => lines.Any(line => Text(line, "action") == action && Text(line, "target") == target);
 
+    private static AuditEvent Happened(AuditLog log, int number, string outcome) => new(log.Now, AuditEvent.Caller, "test", $"{number}", outcome);
+
+    private static List<JsonElement> Tests(IEnumerable<JsonElement> lines) => [.. lines.Where(line => Text(line, "action") == "test")];
+
+    // After that nothing is written of which a test does not know.
+    private static bool AreBothReady(List<JsonElement> lines) => Has(lines, "version.ready", "first/1") && Has(lines, "version.ready", "second/1");
+
+    private static void Fill(string file)
+    {
+        using var stream = new FileStream(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, BufferSize = 0 });
+        byte[] page = new byte[4096];
+        try
+        {
+            while (true)
+            {
+                stream.Write(page);
+            }
+        }
+        catch (IOException)
+        {
+            // Full.
+        }
+    }
+
     private static Task SendAsync(LimitedHost host, HttpMethod method, string path, string subject, HttpContent? content = null) =>
         SendTokenAsync(host, method, path, host.TokenOf(subject), content);
 
@@ -175,12 +264,13 @@ public sealed class AuditTests : IDisposable
 
     private Task<LimitedHost> StartAsync() => LimitedHost.StartAsync(("Gateway:Audit:Enabled", "true"), ("Gateway:Audit:File", File));
 
-    private async Task<List<JsonElement>> LinesAsync(Func<List<JsonElement>, bool> condition)
+    private async Task<List<JsonElement>> LinesAsync(Func<List<JsonElement>, bool> condition, string? file = null)
     {
+        file ??= File;
         using var patience = new CancellationTokenSource(Patience);
         while (true)
         {
-            string text = System.IO.File.Exists(File) ? await System.IO.File.ReadAllTextAsync(File) : "";
+            string text = System.IO.File.Exists(file) ? await System.IO.File.ReadAllTextAsync(file) : "";
             List<JsonElement> lines = [.. text.Split('\n').SkipLast(1).Select(line => JsonDocument.Parse(line).RootElement)];
             if (condition(lines))
             {
