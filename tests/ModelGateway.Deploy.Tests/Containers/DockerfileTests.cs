@@ -40,6 +40,17 @@ public sealed partial class DockerfileTests
     }
 
     [Fact]
+    public void Platform_IsTheOneThatIsAskedFor()
+    {
+        // A default in a stage wins over what BuildKit gives.
+        Assert.Contains(File.Instructions, instruction => instruction is { Name: "ARG", Arguments: "TARGETARCH" });
+        Assert.DoesNotContain(File.Instructions, instruction => instruction.Name == "ARG" && instruction.Arguments.StartsWith("TARGETARCH=", StringComparison.Ordinal));
+        List<string> compiled = [.. File.Instructions.Select(instruction => instruction.Arguments).Where(arguments => arguments.Contains("linux-", StringComparison.Ordinal))];
+        Assert.Equal(2, compiled.Count);
+        Assert.All(compiled, arguments => Assert.Contains("${TARGETARCH:-amd64}", arguments, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Restore_ComesBeforeTheCodeAndHasEveryProject()
     {
         List<Dockerfile.Instruction> instructions = [.. File.Instructions];
