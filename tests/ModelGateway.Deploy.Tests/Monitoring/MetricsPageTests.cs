@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using ModelGateway.TestKit;
 using Xunit;
 
 namespace ModelGateway.Deploy.Tests.Monitoring;
@@ -9,16 +8,12 @@ namespace ModelGateway.Deploy.Tests.Monitoring;
 [Collection(MonitoredGateway.Collection)]
 public sealed class MetricsPageTests(MonitoredGateway gateway)
 {
-    private const string Start = "<!-- metrics: made from what the gateway exports, see MetricsPageTests -->";
-    private const string End = "<!-- /metrics -->";
-    private static readonly string Page = Path.Combine(RepositoryRoot.Path, "docs", "operating", "metrics.md");
-
     [Fact]
     public void Page_Table_IsWhatIsExported()
     {
-        string page = File.ReadAllText(Page);
-        int from = page.IndexOf(Start, StringComparison.Ordinal) + Start.Length;
-        int to = page.IndexOf(End, StringComparison.Ordinal);
+        string page = File.ReadAllText(MetricsPage.File);
+        int from = page.IndexOf(MetricsPage.Start, StringComparison.Ordinal) + MetricsPage.Start.Length;
+        int to = page.IndexOf(MetricsPage.End, StringComparison.Ordinal);
         var table = new StringBuilder("\n| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n");
         foreach (MetricFamily metric in gateway.Metrics.Where(metric => !MonitoredGateway.Absent.Contains(metric.Name)).OrderBy(metric => metric.Name, StringComparer.Ordinal))
         {
@@ -27,7 +22,7 @@ public sealed class MetricsPageTests(MonitoredGateway gateway)
 
         if (Environment.GetEnvironmentVariable("UPDATE_DOCS") == "1")
         {
-            File.WriteAllText(Page, page[..from] + table + page[to..]);
+            File.WriteAllText(MetricsPage.File, page[..from] + table + page[to..]);
             return;
         }
 
@@ -36,5 +31,5 @@ public sealed class MetricsPageTests(MonitoredGateway gateway)
 
     [Fact]
     public void Page_NamesWhatOnlySomeGatewaysExport() =>
-        Assert.All(MonitoredGateway.Absent, name => Assert.Contains($"`{name}`", File.ReadAllText(Page), StringComparison.Ordinal));
+        Assert.All(MonitoredGateway.Absent, name => Assert.Contains($"`{name}`", File.ReadAllText(MetricsPage.File), StringComparison.Ordinal));
 }
