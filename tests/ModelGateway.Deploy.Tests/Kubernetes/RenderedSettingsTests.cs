@@ -39,6 +39,6 @@ public sealed class RenderedSettingsTests
         Assert.Contains($"seriesQuery: {metric}{{", TestKit.CheckedInFile.Read("deploy/kubernetes/prometheus-adapter-values.yaml"), StringComparison.Ordinal);
 
         ScaledObject scaled = (await HelmChart.RenderAsync("repository: a\nconfig: {Auth: {Enabled: false}}\nkeda: {enabled: true}")).One<ScaledObject>();
-        Assert.Contains($"({metric}{{namespace=\"serving\",pod=~\"live-modelgateway-.*\"}})", scaled.Spec.Triggers.Single(trigger => trigger.Type == "prometheus").Metadata["query"], StringComparison.Ordinal);
+        Assert.Contains($"({metric}{{namespace=\"serving\",service=\"live-modelgateway\"}})", scaled.Spec.Triggers.Single(trigger => trigger.Type == "prometheus").Metadata["query"], StringComparison.Ordinal);
     }
 }
