@@ -73,6 +73,7 @@ internal static class ManifestRules
     {
         V1Container container = Assert.Single(pod.Containers);
         Assert.Equal(container.VolumeMounts.Select(mount => mount.Name).Order(), pod.Volumes.Select(volume => volume.Name).Order());
+        Assert.All(pod.Volumes, volume => Assert.Matches("^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", volume.Name));
 
         // A setting that names a file below a secret's folder names a secret that is mounted there.
         foreach (V1EnvVar variable in container.Env.Where(variable => variable.Value?.StartsWith("/etc/modelgateway/secrets/", StringComparison.Ordinal) == true))
