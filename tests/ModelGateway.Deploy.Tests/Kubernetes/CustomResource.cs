@@ -45,6 +45,24 @@ internal sealed class ServiceMonitor : CustomResource
         public string? Interval { get; set; }
 
         public TlsShape? TlsConfig { get; set; }
+
+        public IList<RelabelShape> Relabelings { get; set; } = [];
+
+        public AuthorizationShape? Authorization { get; set; }
+    }
+
+    internal sealed class RelabelShape
+    {
+        public string? TargetLabel { get; set; }
+
+        public string? Replacement { get; set; }
+    }
+
+    internal sealed class AuthorizationShape
+    {
+        public string? Type { get; set; }
+
+        public V1SecretKeySelector? Credentials { get; set; }
     }
 
     internal sealed class TlsShape

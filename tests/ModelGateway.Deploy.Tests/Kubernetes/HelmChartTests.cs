@@ -28,6 +28,9 @@ public sealed class HelmChartTests
         { "closed network", "networkPolicy: {restrictEgress: true, ingressFrom: [{namespaceSelector: {}}], egress: [{ports: [{port: 6379, protocol: TCP}]}]}" },
         { "volumes", "cacheVolume: {artifactsGiB: 30, graphsGiB: 10, storageClassName: fast}\nmodelVolume: {persistentVolumeClaim: {claimName: models, readOnly: true}}" },
         { "secrets", "secrets: [{setting: 'Cache:Redis:PasswordFile', secretName: redis, key: password}, {setting: 'Cache:KeySecretFile', secretName: redis, key: keys}, {setting: 'S3:AccessKeyId', secretName: store, key: id}, {setting: 'Repositories:0:S3:SecretAccessKeyFile', secretName: store, key: secret}]" },
+        { "secrets with long names", "secrets: [{setting: 'Cache:Redis:PasswordFile', secretName: redis.shared.caches.of.all.teams.in.this.cluster.and.of.some.others.too, key: password}, {setting: 'Cache:KeySecretFile', secretName: keys.v1, key: keys}]" },
+        { "tokens for metrics", "config: {Metrics: {RequireToken: true}}\nserviceMonitor: {enabled: true, authorization: {type: Bearer, credentials: {name: metrics, key: token}}}" },
+        { "client certificates", "scheme: HTTPS\nconfig: {Tls: {ClientCertificates: Optional, ClientCaFile: /ca/ca.pem}}\nsecrets: [{setting: 'Tls:CertificateFile', secretName: tls, key: tls.crt}, {setting: 'Tls:KeyFile', secretName: tls, key: tls.key}]" },
         { "https", "scheme: HTTPS\ncontainerPort: 8443\nserviceMonitor: {enabled: true}\ningress: {enabled: true, hosts: [a.example.com]}" },
         { "long requests", "timeouts: {predict: 3600, body: 600, drainDelay: 30}" },
         { "placement", "nodeSelector: {pool: models}\ntolerations: [{key: models, operator: Exists}]\naffinity: {nodeAffinity: {}}\npriorityClassName: high\npodLabels: {team: a}\npodAnnotations: {note: b}" },
@@ -87,6 +90,33 @@ public sealed class HelmChartTests
         V1SecretKeySelector reference = manifests.Container.Env.Single(variable => variable.Name == "Gateway__S3__AccessKeyId").ValueFrom.SecretKeyRef;
         Assert.Equal(("store", "id"), (reference.Name, reference.Key));
         Assert.Single(manifests.Pod.Volumes, volume => volume.Secret is not null);
+    }
+
+    [Fact]
+    public async Task Render_ServiceMonitor_HasTheJobOfTheAlertsAndItsToken()
+    {
+        Manifests manifests = await HelmChart.RenderAsync(With(
+            "fullnameOverride: predictions\nconfig: {Metrics: {RequireToken: true}}\nserviceMonitor: {enabled: true, authorization: {credentials: {name: metrics, key: token}}}"));
+
+        ServiceMonitor.EndpointShape endpoint = Assert.Single(manifests.One<ServiceMonitor>().Spec.Endpoints);
+        ServiceMonitor.RelabelShape job = Assert.Single(endpoint.Relabelings);
+        Assert.Equal(("job", "modelgateway"), (job.TargetLabel, job.Replacement));
+        Assert.Equal(("metrics", "token"), (endpoint.Authorization!.Credentials!.Name, endpoint.Authorization.Credentials.Key));
+    }
+
+    // Of each rule of egress that names addresses: these and its port.
+    [Theory]
+    [InlineData("", "")]
+    [InlineData("workloadIdentity: {gke: {serviceAccount: a@b}}", "169.254.169.254/32 80, 169.254.169.252/32 988")]
+    [InlineData("config: {Repositories: [{Uri: 'gs://c/d'}]}", "169.254.169.254/32 80, 169.254.169.252/32 988")]
+    [InlineData("workloadIdentity: {eks: {podIdentity: true}}", "169.254.170.23/32 fd00:ec2::23/128 80")]
+    public async Task Render_RestrictedEgress_LetsPodsFetchTheirIdentity(string values, string addresses)
+    {
+        Manifests manifests = await HelmChart.RenderAsync(With($"networkPolicy: {{restrictEgress: true}}\n{values}"));
+
+        Assert.Equal(addresses, string.Join(", ", manifests.One<V1NetworkPolicy>().Spec.Egress
+            .Where(rule => rule.To is not null)
+            .Select(rule => $"{string.Join(' ', rule.To.Select(peer => peer.IpBlock.Cidr))} {rule.Ports.Single().Port.Value}")));
     }
 
     [Theory]
@@ -169,6 +199,11 @@ public sealed class HelmChartTests
     [InlineData("repository: s3://a/b\nconfig: {Auth: {Enabled: false}}\nautoscaling: {enabled: true}\nkeda: {enabled: true}", "enable one of them")]
     [InlineData("repository: s3://a/b\nconfig: {Auth: {Enabled: false}}\ningress: {enabled: true}", "ingress.hosts is empty")]
     [InlineData("repository: s3://a/b\nconfig: {Auth: {Enabled: false}}\nworkloadIdentity: {gke: {serviceAccount: a@b}, aks: {clientId: c}}", "one cloud")]
+    [InlineData("repository: s3://a/b\nconfig: {Auth: {Enabled: false}}\nworkloadIdentity: {eks: {podIdentity: true}, aks: {clientId: c}}", "one cloud")]
+    [InlineData("repository: s3://a/b\nconfig: {Auth: {Enabled: false}, Tls: {CertificateFile: /tls/tls.crt}}", "is for scheme=HTTPS")]
+    [InlineData("repository: s3://a/b\nconfig: {Auth: {Enabled: false}}\nsecrets: [{setting: 'Tls:CertificateFile', secretName: tls, key: tls.crt}]", "is for scheme=HTTPS")]
+    [InlineData("repository: s3://a/b\nscheme: HTTPS\nconfig: {Auth: {Enabled: false}, Tls: {CertificateFile: /tls/tls.crt, ClientCertificates: Required}}", "shuts out the probes")]
+    [InlineData("repository: s3://a/b\nserviceMonitor: {enabled: true}\nconfig: {Auth: {Enabled: false}, Metrics: {RequireToken: true}}", "serviceMonitor.authorization")]
     public async Task Render_ValuesThatCannotServe_AreRefusedWithTheRemedy(string values, string reason) =>
         Assert.Contains(reason, await HelmChart.RefusalAsync(values), StringComparison.Ordinal);
 
@@ -182,6 +217,7 @@ public sealed class HelmChartTests
     [InlineData("timeouts: {predict: 0}", "timeouts.predict")]
     [InlineData("secrets: [{setting: Gateway__Auth, secretName: a, key: b}]", "secrets.0.setting")]
     [InlineData("workloadIdentity: {eks: {roleArn: models}}", "workloadIdentity.eks.roleArn")]
+    [InlineData("serviceMonitor: {authorization: {token: secret}}", "serviceMonitor.authorization")]
     [InlineData("ingress: {consistentHashing: {controller: envoy}}", "ingress.consistentHashing.controller")]
     public async Task Render_ValuesAgainstTheSchema_AreRefusedByName(string values, string key) =>
         Assert.Contains(key, await HelmChart.RefusalAsync(Least + values), StringComparison.Ordinal);

@@ -104,12 +104,27 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if and .Values.ingress.enabled (not .Values.ingress.hosts) -}}
 {{- fail "ingress.hosts is empty: name the hosts under which the gateway is reached." -}}
 {{- end -}}
+{{- /* What a pod would come up with and then not serve, or not be asked for. */ -}}
+{{- $tls := default dict .Values.config.Tls -}}
+{{- $certificate := $tls.CertificateFile -}}
+{{- range .Values.secrets -}}
+{{- if eq (lower .setting) "tls:certificatefile" -}}{{- $certificate = .key -}}{{- end -}}
+{{- end -}}
+{{- if and $certificate (eq .Values.scheme "HTTP") -}}
+{{- fail "Tls.CertificateFile is for scheme=HTTPS: with HTTP the pod's port goes on without TLS, where a gateway that has a certificate answers health and metrics only." -}}
+{{- end -}}
+{{- if and (eq .Values.scheme "HTTPS") (eq (lower (toString $tls.ClientCertificates)) "required") -}}
+{{- fail "config.Tls.ClientCertificates=Required shuts out the probes, which have no certificate: set Optional." -}}
+{{- end -}}
+{{- if and .Values.serviceMonitor.enabled (eq (toString (default dict .Values.config.Metrics).RequireToken | lower) "true") (not .Values.serviceMonitor.authorization) -}}
+{{- fail "config.Metrics.RequireToken=true shuts out Prometheus: name the secret with its token in serviceMonitor.authorization." -}}
+{{- end -}}
 {{- $clouds := 0 -}}
-{{- range list .Values.workloadIdentity.eks.roleArn .Values.workloadIdentity.gke.serviceAccount .Values.workloadIdentity.aks.clientId -}}
+{{- range list (or .Values.workloadIdentity.eks.roleArn .Values.workloadIdentity.eks.podIdentity) .Values.workloadIdentity.gke.serviceAccount .Values.workloadIdentity.aks.clientId -}}
 {{- if . -}}{{- $clouds = add1 $clouds -}}{{- end -}}
 {{- end -}}
 {{- if gt (int $clouds) 1 -}}
-{{- fail "workloadIdentity is for one cloud: give one of eks.roleArn, gke.serviceAccount and aks.clientId." -}}
+{{- fail "workloadIdentity is for one cloud: give one of eks.roleArn (or eks.podIdentity), gke.serviceAccount and aks.clientId." -}}
 {{- end -}}
 {{- end -}}
 
