@@ -12,6 +12,9 @@ namespace ModelGateway.TestKit.Hosting;
 /// </summary>
 public sealed class GatewayProcess : IAsyncDisposable
 {
+    private const int FirstPort = 10_000;
+    private const int EndOfPorts = 32_000;
+    private static int _addresses;
     private readonly StringBuilder _output = new();
     private readonly Process _process;
 
@@ -21,7 +24,9 @@ public sealed class GatewayProcess : IAsyncDisposable
     {
         _process = process;
         _artifacts = artifacts;
-        Client = new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromSeconds(30) };
+
+        // A proxy of the environment may know 127.0.0.1 for local, and not the other loopback addresses.
+        Client = new HttpClient(new HttpClientHandler { UseProxy = false }) { BaseAddress = address, Timeout = TimeSpan.FromSeconds(30) };
     }
 
     /// <summary>A client whose base address is the gateway's.</summary>
@@ -172,7 +177,7 @@ public sealed class GatewayProcess : IAsyncDisposable
     {
         while (true)
         {
-            int port = Random.Shared.Next(10_000, 32_000);
+            int port = Random.Shared.Next(FirstPort, EndOfPorts);
             try
             {
                 using var probe = new TcpListener(IPAddress.Loopback, port);
@@ -184,6 +189,18 @@ public sealed class GatewayProcess : IAsyncDisposable
                 // Somebody listens there.
             }
         }
+    }
+
+    /// <summary>
+    /// An address that stays the caller's also while nobody listens there: a loopback address that belongs to this process, with a port that it has
+    /// not had before. On 127.0.0.1 another test may take a port before a gateway listens there, or between two that do, and whoever asks then finds a stranger.
+    /// </summary>
+    public static Uri NewAddress()
+    {
+        // 127.64.0.0 to 127.127.255.255: as many as there are process ids at the most, which is 2^22.
+        int id = Environment.ProcessId;
+        int port = FirstPort + ((Interlocked.Increment(ref _addresses) - 1) % (EndOfPorts - FirstPort));
+        return new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.{64 + (id >> 16)}.{(id >> 8) & 255}.{id & 255}:{port}"));
     }
 
     // Behind a wrapper the gateway is the wrapper's child.

@@ -36,7 +36,7 @@ public static class PodLives
             repository.AddVersion(model, 1, TestModels.AddConstant(1));
         }
 
-        Uri[] addresses = [Free(), Free()];
+        Uri[] addresses = [GatewayProcess.NewAddress(), GatewayProcess.NewAddress()];
         await using GatewayProcess staying = Start(repository, addresses[Staying], delay);
         await staying.WaitUntilReadyAsync();
         await using HaproxyBalancer balancer = await HaproxyBalancer.StartAsync(addresses);
@@ -94,8 +94,6 @@ public static class PodLives
         ["Gateway__Shutdown__Delay"] = delay.ToString("c", CultureInfo.InvariantCulture),
         ["Gateway__Logging__Level"] = "Warning",
     });
-
-    private static Uri Free() => new($"http://127.0.0.1:{GatewayProcess.FreePort()}");
 }
 
 /// <summary>What happened to pods and their clients.</summary>

@@ -113,7 +113,7 @@ public sealed class PublishModelTests : IDisposable
         _script.Settings["MODELGATEWAY_REPOSITORY"] = _repository.Root;
 
         // Nobody listens there.
-        _script.Settings["MODELGATEWAY_URLS"] = $"http://127.0.0.1:{GatewayProcess.FreePort()}";
+        _script.Settings["MODELGATEWAY_URLS"] = GatewayProcess.NewAddress().GetLeftPart(UriPartial.Authority);
         string folder = _script.Make("m", 1, null);
         _script.Settings[name] = value;
 

@@ -15,8 +15,6 @@ internal sealed class Replicas(RepositoryFolder repository, RedisServer redis) :
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private readonly Dictionary<Uri, GatewayProcess> _running = [];
 
-    public static Uri NewAddress() => new($"http://127.0.0.1:{GatewayProcess.FreePort()}");
-
     /// <summary>Starts gateways at these addresses and waits until all are ready.</summary>
     public async Task StartAsync(params Uri[] addresses)
     {

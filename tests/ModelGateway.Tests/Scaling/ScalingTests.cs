@@ -32,7 +32,7 @@ public sealed class ScalingTests(ITestOutputHelper output) : IDisposable
     public async Task Replicas_KilledDrainedAddedAndRolledOut_NoRequestFailsAndAllEndUpAlike()
     {
         Publish(1);
-        Uri[] addresses = [.. Enumerable.Range(0, 4).Select(_ => Replicas.NewAddress())];
+        Uri[] addresses = [.. Enumerable.Range(0, 4).Select(_ => GatewayProcess.NewAddress())];
         await using RedisServer redis = await RedisServer.StartAsync();
         await using var replicas = new Replicas(_repository, redis);
         await replicas.StartAsync(addresses[..3]);
