@@ -7,7 +7,7 @@ namespace ModelGateway.Tests.Scaling;
 /// <summary>Pods come and go under load and no client notices; <c>pod-life</c> of the benchmarks does it a hundred times, and counts what was sent twice.</summary>
 public sealed class PodLifeTests(ITestOutputHelper output)
 {
-    private const int Lives = 5;
+    private const int Lives = 3;
 
     [Fact]
     public async Task Pod_WholeLifeUnderLoad_NoRequestFails()
