@@ -12,7 +12,6 @@ public sealed partial class MemcachedServer : IAsyncDisposable
 {
     private const int MostStarts = 5;
     private const int ContinueSignal = 18;
-    private const int StopSignal = 19;
     private readonly string[] _arguments;
     private Process? _process;
 
@@ -45,7 +44,7 @@ public sealed partial class MemcachedServer : IAsyncDisposable
     }
 
     /// <summary>It answers nothing from now on; its connections stay open, and its kernel takes new ones.</summary>
-    public void Pause() => Signal(StopSignal);
+    public void Pause() => Signals.Pause(_process!.Id);
 
     /// <summary>It goes on after <see cref="Pause"/>.</summary>
     public void Resume() => Signal(ContinueSignal);

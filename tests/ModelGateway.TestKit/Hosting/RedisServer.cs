@@ -74,7 +74,11 @@ public sealed class RedisServer : IAsyncDisposable
     }
 
     /// <summary>Lets it answer nothing more, while its connections stay open.</summary>
-    public void Pause() => Signal(Signals.Stop);
+    public void Pause()
+    {
+        Assert.NotNull(_process);
+        Signals.Pause(_process.Id);
+    }
 
     /// <summary>Lets it go on.</summary>
     public void Resume() => Signal(Signals.Continue);
