@@ -62,7 +62,7 @@ internal static class HelmChart
         return errors;
     }
 
-    private static async Task<(int Code, string Output, string Errors)> RunAsync(string chart, string values, params string[] more)
+    private static async Task<ProgramRun> RunAsync(string chart, string values, params string[] more)
     {
         string file = Path.GetTempFileName();
         try

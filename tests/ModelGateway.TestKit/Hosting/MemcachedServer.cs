@@ -2,16 +2,15 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using System.Text;
+using Xunit;
 
 namespace ModelGateway.TestKit.Hosting;
 
 /// <summary>Memcached in a process of its own, on a free loopback port; ended, paused or not, when disposed.</summary>
-public sealed partial class MemcachedServer : IAsyncDisposable
+public sealed class MemcachedServer : IAsyncDisposable
 {
     private const int MostStarts = 5;
-    private const int ContinueSignal = 18;
     private readonly string[] _arguments;
     private Process? _process;
 
@@ -47,7 +46,7 @@ public sealed partial class MemcachedServer : IAsyncDisposable
     public void Pause() => Signals.Pause(_process!.Id);
 
     /// <summary>It goes on after <see cref="Pause"/>.</summary>
-    public void Resume() => Signal(ContinueSignal);
+    public void Resume() => Assert.True(Signals.Send(_process!.Id, Signals.Continue));
 
     /// <summary>Ends it without a goodbye: connections break, and new ones are refused.</summary>
     public async Task KillAsync()
@@ -116,15 +115,4 @@ public sealed partial class MemcachedServer : IAsyncDisposable
 
         return false;
     }
-
-    private void Signal(int signal)
-    {
-        if (Kill(_process!.Id, signal) != 0)
-        {
-            throw new InvalidOperationException("The signal does not reach memcached.");
-        }
-    }
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int Kill(int process, int signal);
 }
