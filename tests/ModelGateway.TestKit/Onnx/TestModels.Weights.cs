@@ -41,6 +41,18 @@ public static partial class TestModels
     }
 
     /// <summary>
+    /// <c>id</c> INT64 [batch] → <c>y</c> FP32 [batch, 64], a row of a table each: weights that ONNX Runtime reads where they lie, and does not lay out anew
+    /// as it does those of a product.
+    /// </summary>
+    public static byte[] Table(int rows) =>
+        new OnnxGraphBuilder()
+            .Input("id", OnnxElementType.Int64, "batch")
+            .Output("y", OnnxElementType.Float, "batch", 64)
+            .Initializer("w", Weights(7, rows, 64))
+            .Node("Gather", ["w", "id"], ["y"])
+            .Build();
+
+    /// <summary>
     /// <c>x</c> FP32 [batch, 1, 32, 32] → <c>y</c> FP32 [batch, 16], the means of what convolutions with 16 channels left: each row costs the same, however many come at once.
     /// </summary>
     /// <param name="layers">Convolutions of 4.7 million multiplications and additions a row.</param>

@@ -106,7 +106,8 @@ internal sealed partial class GraphCache
     /// <param name="folder">The files, in the same file system; it is gone afterwards.</param>
     /// <param name="fingerprint">Of the session that was made with it.</param>
     /// <param name="cancellationToken">Calls it off.</param>
-    public void Add(string key, string folder, string fingerprint, CancellationToken cancellationToken)
+    /// <returns>Whether it was taken in.</returns>
+    public bool TryAdd(string key, string folder, string fingerprint, CancellationToken cancellationToken)
     {
         try
         {
@@ -124,11 +125,13 @@ internal sealed partial class GraphCache
             Count("saved");
             Touch(PathOf(key));
             Trim();
+            return true;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             // Another process was first, or the disk is full.
             NoteNotSaved(exception.Message);
+            return false;
         }
         finally
         {

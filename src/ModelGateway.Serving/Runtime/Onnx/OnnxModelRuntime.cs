@@ -44,14 +44,20 @@ public sealed class OnnxModelRuntime : IModelRuntime
     }
 
     // Null where there is no graph that can be used.
-    [SuppressMessage("Design", "CA1031", Justification = "Whatever a kept graph does to its load, the original is there to be loaded.")]
     private OnnxModelInstance? TryLoadKept(OptimizedGraph graph, OnnxModelSource source, ModelArtifact artifact, ModelConfig config, CancellationToken cancellationToken)
     {
-        if (!graph.TryFind(cancellationToken))
+        if (!graph.TryFind(cancellationToken) || TryOpen(graph, source, artifact, config, cancellationToken) is not { } instance)
         {
             return null;
         }
 
+        graph.CountFound();
+        return instance;
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever a kept graph does to its load, the original is there to be loaded.")]
+    private OnnxModelInstance? TryOpen(OptimizedGraph graph, OnnxModelSource source, ModelArtifact artifact, ModelConfig config, CancellationToken cancellationToken)
+    {
         InferenceSession? session = null;
         try
         {
@@ -89,7 +95,18 @@ public sealed class OnnxModelRuntime : IModelRuntime
             ModelMetadata metadata = ReadMetadata(session, source.Header);
             if (isSaved)
             {
-                graph!.Keep(signature, metadata, cancellationToken);
+                bool isKept = graph!.TryKeep(signature, metadata, cancellationToken);
+
+                // A session that saved its graph holds its weights twice for as long as it lives: ONNX Runtime gives up what it read them
+                // from only where nothing is saved. One from the kept graph even maps them.
+                session.Dispose();
+                session = null;
+                if (isKept && TryOpen(graph, source, artifact, config, cancellationToken) is { } instance)
+                {
+                    return instance;
+                }
+
+                session = CreatePlainSession(source, config, cancellationToken);
             }
 
             return CreateInstance(session, signature, metadata, artifact, config);
@@ -119,8 +136,13 @@ public sealed class OnnxModelRuntime : IModelRuntime
             }
         }
 
-        using SessionOptions plain = CreateOptions(config);
-        return CreateSession(() => source.CreateSession(plain), plain, config, cancellationToken);
+        return CreatePlainSession(source, config, cancellationToken);
+    }
+
+    private InferenceSession CreatePlainSession(OnnxModelSource source, ModelConfig config, CancellationToken cancellationToken)
+    {
+        using SessionOptions options = CreateOptions(config);
+        return CreateSession(() => source.CreateSession(options), options, config, cancellationToken);
     }
 
     private OnnxModelInstance CreateInstance(InferenceSession session, ModelSignature signature, ModelMetadata metadata, ModelArtifact artifact, ModelConfig config) =>

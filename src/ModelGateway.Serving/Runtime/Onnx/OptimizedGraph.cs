@@ -43,19 +43,13 @@ internal sealed class OptimizedGraph
     /// <summary>Looks for the kept graph, and whether it is whole.</summary>
     public bool TryFind(CancellationToken cancellationToken) => (_fingerprint = _cache.TryFind(_key, cancellationToken)) is not null;
 
-    /// <summary>Whether a session that was made from the found graph looks like the one that it was saved from.</summary>
-    public bool Accepts(ModelSignature signature, ModelMetadata metadata)
-    {
-        if (SessionFingerprint.Of(signature, metadata) != _fingerprint)
-        {
-            return false;
-        }
+    /// <summary>Whether a session that was made from the kept graph looks like the one that it was saved from.</summary>
+    public bool Accepts(ModelSignature signature, ModelMetadata metadata) => SessionFingerprint.Of(signature, metadata) == _fingerprint;
 
-        _cache.Accept();
-        return true;
-    }
+    /// <summary>Counts the found graph as one that spared a load the work.</summary>
+    public void CountFound() => _cache.Accept();
 
-    /// <summary>Gives up the found graph.</summary>
+    /// <summary>Gives up the kept graph.</summary>
     public void GiveUp() => _cache.GiveUp(_key);
 
     /// <summary>Has the next session that is made with these options save its graph; false where it is of no use, or the disk has no room.</summary>
@@ -88,9 +82,12 @@ internal sealed class OptimizedGraph
         return true;
     }
 
-    /// <summary>Puts what was saved into the cache.</summary>
-    public void Keep(ModelSignature signature, ModelMetadata metadata, CancellationToken cancellationToken) =>
-        _cache.Add(_key, _folder, SessionFingerprint.Of(signature, metadata), cancellationToken);
+    /// <summary>Puts what was saved into the cache, so that sessions can be made from it; false where that fails.</summary>
+    public bool TryKeep(ModelSignature signature, ModelMetadata metadata, CancellationToken cancellationToken)
+    {
+        _fingerprint = SessionFingerprint.Of(signature, metadata);
+        return _cache.TryAdd(_key, _folder, _fingerprint, cancellationToken);
+    }
 
     /// <summary>Whether a failed session got as far as saving; what it left is removed.</summary>
     public bool GiveUpSaving(string reason)

@@ -54,6 +54,20 @@ public sealed class GraphCacheTests
         Assert.Equal((1, 0), (second.Count("hit"), second.Count("damaged")));
     }
 
+    [Fact]
+    public void Load_FirstTime_HoldsTheWeightsOnceAsAnyLaterLoadDoes()
+    {
+        using var folder = new GraphFolder();
+        GraphFolder.Process process = folder.Start();
+        using ModelArtifact artifact = process.Artifact((ModelArtifact.ModelFileName, TestModels.Table(4096)));
+        using IModelInstance instance = process.Load(artifact);
+
+        // A session that saved its graph has the weights in memory, and those that they were read from as well.
+        string weights = Path.Combine(Assert.Single(folder.Kept), KeptGraph.WeightsFile);
+        Assert.Contains(File.ReadLines("/proc/self/maps"), line => line.EndsWith(weights, StringComparison.Ordinal));
+        Assert.Equal((1, 1, 0), (process.Count("miss"), process.Count("saved"), process.Count("hit")));
+    }
+
     [Theory]
     [InlineData(2)]
     [InlineData(40_000)]
