@@ -17,4 +17,5 @@ internal static class EventIds
     public const int AuditLost = 2311;
     public const int TracesNotSent = 2400;
     public const int TracesSent = 2401;
+    public const int IdleMemoryGivenBack = 2410;
 }

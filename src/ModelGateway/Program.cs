@@ -1,7 +1,9 @@
 using Microsoft.Extensions.Options;
 using ModelGateway;
 using ModelGateway.Observability;
+using ModelGateway.Serving.Runtime.Onnx;
 
+NativeHeap.BeginStart();
 if (args is [HealthProbe.Command, .. string[] rest])
 {
     return await HealthProbe.RunAsync(rest, HealthProbe.ReadEnvironment(), Console.Error);

@@ -56,7 +56,7 @@ static int Usage()
           starve [rounds]      p99 of /health/live and a tiny model beside a model at full use whose run takes 500, 35, 5 ms (needs wrk)
           session-start [rounds] large models with and without a kept graph: time of a session
           many-models [count]  1,000 models of 1 MB that are loaded on demand: time to ready, threads, memory; then more than the budget holds
-          micro [name]         one part of a request's way at a time, by BenchmarkDotNet: key, pool, reader, writer
+          micro [name]         one part of a request's way at a time, by BenchmarkDotNet: key, pool, reader, tracing, writer
           numbers [millions]   not a measurement: that many literals read and floats written as .NET does, bit for bit (10: a minute)
           cache-policy         the memory of predictions against plain LRU: hit ratios, time of a read with one and two threads
         """);

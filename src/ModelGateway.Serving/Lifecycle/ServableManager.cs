@@ -152,6 +152,19 @@ public sealed partial class ServableManager : IDisposable
         }
     }
 
+    /// <summary>Completes once <see cref="IsInitialized"/> holds.</summary>
+    public async Task WaitForStartAsync(CancellationToken cancellationToken)
+    {
+        while (!IsInitialized)
+        {
+            Task changed = NextChange();
+            if (!IsInitialized)
+            {
+                await changed.WaitAsync(cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
     /// <summary>Takes in what the repositories hold and starts what follows from it.</summary>
     public void Apply(RepositoryListing listing)
     {

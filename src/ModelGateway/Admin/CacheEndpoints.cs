@@ -13,7 +13,7 @@ internal static class CacheEndpoints
 {
     public static void MapCache(this IEndpointRouteBuilder app)
     {
-        RouteGroupBuilder group = app.MapGroup("/v2/models").WithTags("Operations").RequireScope(Scopes.Manage).AddEndpointFilter<ModelAccessFilter>();
+        RouteGroupBuilder group = app.MapGroup("/v2/models").WithTags("Operations").RequireScope(Scopes.Manage).AddEndpointFilter(ModelAccessFilter.Instance);
         Describe(
             group.MapDelete("/{model}/cache", static (string model, HttpContext http, ServableManager manager, PredictionCache cache, ModelAccess access) =>
                 PurgeAsync(http, new ModelSpec(model), manager, cache, access)),

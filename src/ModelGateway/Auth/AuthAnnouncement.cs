@@ -38,15 +38,7 @@ internal sealed partial class AuthAnnouncement(
         await listening.Task.WaitAsync(stopping);
         string token = development.CreateToken(DateTimeOffset.UtcNow);
         Log.Token(logger, token);
-        while (!manager.IsInitialized)
-        {
-            Task changed = manager.NextChange();
-            if (!manager.IsInitialized)
-            {
-                await changed.WaitAsync(stopping);
-            }
-        }
-
+        await manager.WaitForStartAsync(stopping);
         if (FirstCall(token) is { } call)
         {
             Log.Call(logger, call);

@@ -6,9 +6,11 @@ internal static class HealthEndpoints
     public static void MapHealth(this IEndpointRouteBuilder app)
     {
         RouteGroupBuilder group = app.MapGroup("/health").WithTags("Health").AllowAnonymous();
-        group.MapProbe("/live", () => TypedResults.Ok(new HealthAnswer("live", null)))
+        group.MapMethods("/live", ProbeEndpoints.Methods, () => TypedResults.Ok(new HealthAnswer("live", null)))
+            .AsProbe()
             .WithSummary("The process runs. 200 as long as it can answer at all.");
-        group.MapProbe("/ready", Ready)
+        group.MapMethods("/ready", ProbeEndpoints.Methods, Ready)
+            .AsProbe()
             .WithSummary("Models are loaded and requests are welcome; the reason then names repositories that cannot be read now. 503 while starting and while stopping.")
             .Produces<HealthAnswer>()
             .Produces<HealthAnswer>(StatusCodes.Status503ServiceUnavailable);

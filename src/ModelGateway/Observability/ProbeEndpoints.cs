@@ -5,12 +5,9 @@ namespace ModelGateway.Observability;
 /// <summary>Endpoints that orchestrators and load balancers probe.</summary>
 internal static class ProbeEndpoints
 {
-    private static readonly string[] Head = [HttpMethods.Head];
+    /// <summary>GET and, undocumented, HEAD: load balancers probe with either.</summary>
+    public static readonly string[] Methods = [HttpMethods.Get, HttpMethods.Head];
 
-    /// <summary>Answers GET and, undocumented, HEAD: load balancers probe with either.</summary>
-    public static RouteHandlerBuilder MapProbe(this IEndpointRouteBuilder group, string pattern, Delegate handler)
-    {
-        group.MapMethods(pattern, Head, handler).ExcludeFromDescription().WithMetadata(NotTraced.Instance);
-        return group.MapGet(pattern, handler).WithMetadata(NotTraced.Instance);
-    }
+    /// <summary>What holds for every probe.</summary>
+    public static RouteHandlerBuilder AsProbe(this RouteHandlerBuilder endpoint) => endpoint.WithMetadata(NotTraced.Instance);
 }

@@ -12,14 +12,19 @@ namespace ModelGateway.OpenApi;
 /// <summary>The OpenAPI document and Swagger UI on top of it.</summary>
 internal static class OpenApiSetup
 {
+    private const string EnabledKey = $"{GatewayOptions.Section}:{nameof(GatewayOptions.Swagger)}:{nameof(PageOptions.Enabled)}";
     private const string Document = "v1";
     private const string DocumentPath = "/swagger/v1/swagger.json";
 
-    public static void AddOpenApi(this IServiceCollection services)
+    /// <summary>Only where the page is: elsewhere the libraries of it would fill memory for nothing.</summary>
+    public static void AddOpenApi(this WebApplicationBuilder builder)
     {
-        services.AddEndpointsApiExplorer();
-        services.AddSwaggerGen();
-        services.AddOptions<SwaggerGenOptions>().Configure<IOptions<GatewayOptions>>(Configure);
+        // A value that is no boolean is a fault of the options, which ends the start.
+        bool? isEnabled = bool.TryParse(builder.Configuration[EnabledKey], out bool value) ? value : null;
+        if (IsShown(isEnabled, builder.Environment))
+        {
+            AddGenerator(builder.Services);
+        }
     }
 
     /// <summary>Open in Development. Elsewhere only there when asked for, and then the document needs a token unless that is switched off.</summary>
@@ -30,14 +35,25 @@ internal static class OpenApiSetup
     public static void MapOpenApi(this WebApplication app)
     {
         PageOptions page = app.Services.GetRequiredService<IOptions<GatewayOptions>>().Value.Swagger;
-        bool development = app.Environment.IsDevelopment();
-        if (!(page.Enabled ?? development))
+        if (IsShown(page.Enabled, app.Environment))
         {
-            return;
+            MapPage(app, page);
         }
+    }
 
+    private static bool IsShown(bool? isEnabled, IHostEnvironment environment) => isEnabled ?? environment.IsDevelopment();
+
+    private static void AddGenerator(IServiceCollection services)
+    {
+        services.AddEndpointsApiExplorer();
+        services.AddSwaggerGen();
+        services.AddOptions<SwaggerGenOptions>().Configure<IOptions<GatewayOptions>>(Configure);
+    }
+
+    private static void MapPage(WebApplication app, PageOptions page)
+    {
         IEndpointConventionBuilder document = app.MapGet(DocumentPath, WriteAsync).ExcludeFromDescription();
-        bool needsToken = page.RequireToken ?? !development;
+        bool needsToken = page.RequireToken ?? !app.Environment.IsDevelopment();
         if (needsToken)
         {
             document.RequireScope(Scopes.Read);
@@ -54,10 +70,10 @@ internal static class OpenApiSetup
             app.MapGet(SwaggerPage.ScriptPath, SwaggerPage.Script).ExcludeFromDescription().AllowAnonymous();
         }
 
-        app.UseWhen(static http => http.Request.Path.StartsWithSegments("/swagger"), page =>
+        app.UseWhen(static http => http.Request.Path.StartsWithSegments("/swagger"), branch =>
         {
-            page.Use(SwaggerPage.ProtectAsync);
-            page.UseSwaggerUI(ui => Configure(ui, asks));
+            branch.Use(SwaggerPage.ProtectAsync);
+            branch.UseSwaggerUI(ui => Configure(ui, asks));
         });
     }
 
@@ -99,6 +115,8 @@ internal static class OpenApiSetup
             Version = Document,
             Description = "Predictions of the models that are loaded now. Each has an operation of its own below; press **Try it out** and **Execute**.",
         });
+        // The same as GET for load balancers that probe with it: nothing to read about.
+        generator.DocInclusionPredicate(static (_, action) => action.HttpMethod != HttpMethods.Head);
         generator.OperationFilter<CommonParts>();
         generator.DocumentFilter<ModelOperations>();
 

@@ -45,7 +45,8 @@ internal static class PlatformEndpoints
         endpoint.RequireScope(Scopes.Predict).WithMetadata(TimedByStages.Instance, Body).Produces(StatusCodes.Status200OK);
 
     private static void MapHealth(RouteGroupBuilder group, PlatformSettings settings, string text) =>
-        group.MapProbe(settings.HealthRoute, (PlatformHealth health) => health.Answer(text))
+        group.MapMethods(settings.HealthRoute, ProbeEndpoints.Methods, (PlatformHealth health) => health.Answer(text))
+            .AsProbe()
             .AllowAnonymous()
             .WithSummary("Whether the container takes requests: 503 while models are loaded, and where none answers.");
 

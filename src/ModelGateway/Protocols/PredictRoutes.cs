@@ -13,10 +13,10 @@ internal static class PredictRoutes
     public static RouteHandlerBuilder MapPrediction(this IEndpointRouteBuilder app, string pattern, IPredictProtocol protocol)
     {
         PredictExchange? exchange = null;
-        Delegate handler = pattern.Contains("{version}", StringComparison.Ordinal)
-            ? (HttpContext http) => Exchange(http).HandleAsync(http, ModelSpec.Parse(Part(http, "model"), Part(http, "version")), protocol)
-            : (HttpContext http) => Exchange(http).HandleAsync(http, new ModelSpec(Part(http, "model")), protocol);
-        return app.MapPost(pattern, handler).WithMetadata(TimedByStages.Instance);
+        RouteHandlerBuilder endpoint = pattern.Contains("{version}", StringComparison.Ordinal)
+            ? app.MapPost(pattern, (Delegate)((HttpContext http) => Exchange(http).HandleAsync(http, ModelSpec.Parse(Part(http, "model"), Part(http, "version")), protocol)))
+            : app.MapPost(pattern, (Delegate)((HttpContext http) => Exchange(http).HandleAsync(http, new ModelSpec(Part(http, "model")), protocol)));
+        return endpoint.WithMetadata(TimedByStages.Instance);
 
         // Not when the routes are made: the host may have faults to tell first.
         PredictExchange Exchange(HttpContext http) => exchange ??= http.RequestServices.GetRequiredService<PredictExchange>();

@@ -18,6 +18,7 @@ internal static class MicroBenchmarks
         ["key"] = typeof(KeyBenchmark),
         ["pool"] = typeof(PoolBenchmark),
         ["reader"] = typeof(ReaderBenchmark),
+        ["tracing"] = typeof(TracingBenchmark),
         ["writer"] = typeof(WriterBenchmark),
     };
 

@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Options;
 using ModelGateway.Serving.Diagnostics;
 using OpenTelemetry.Exporter;
@@ -16,11 +17,16 @@ internal static class TracingSetup
     public static void AddTracing(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<IValidateOptions<GatewayOptions>, TracingOptionsValidator>();
-        if (!IsOn(builder.Configuration))
+        if (IsOn(builder.Configuration))
         {
-            return;
+            AddOpenTelemetry(builder);
         }
+    }
 
+    // Apart, as a method loads the libraries of all that it names, also of what it does not come to.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void AddOpenTelemetry(WebApplicationBuilder builder)
+    {
         string version = typeof(TracingSetup).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "";
         builder.Services.AddSingleton<TraceExport>(CreateExport);
         builder.Services.AddOpenTelemetry().WithTracing(tracing => tracing

@@ -25,7 +25,8 @@ internal static class SageMakerEndpoints
     public static void MapSageMaker(this IEndpointRouteBuilder app, PlatformSettings settings)
     {
         RouteGroupBuilder group = app.MapPlatformGroup();
-        group.MapProbe(settings.HealthRoute, static (PlatformHealth health) => health.Answer(""))
+        group.MapMethods(settings.HealthRoute, ProbeEndpoints.Methods, static (PlatformHealth health) => health.Answer(""))
+            .AsProbe()
             .AllowAnonymous()
             .WithSummary("Whether the container takes requests, with an empty body.");
         group.MapPost(settings.PredictRoute, (Delegate)InvokeAsync)

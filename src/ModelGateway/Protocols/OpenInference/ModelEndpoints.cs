@@ -12,7 +12,7 @@ internal static class ModelEndpoints
     // Every question is asked of a model or of one of its versions: two routes, one answer.
     public static void MapModels(this RouteGroupBuilder root)
     {
-        RouteGroupBuilder group = root.MapGroup("/models").RequireScope(Scopes.Read).AddEndpointFilter<ModelAccessFilter>();
+        RouteGroupBuilder group = root.MapGroup("/models").RequireScope(Scopes.Read).AddEndpointFilter(ModelAccessFilter.Instance);
         group.MapGet("", static (HttpContext http, ModelAnswers answers) => answers.List(http))
             .WithSummary("The names of all models that the caller may use.")
             .Produces<ModelListAnswer>();

@@ -8,7 +8,7 @@ internal static class RepositoryEndpoints
 {
     public static void MapRepository(this RouteGroupBuilder root)
     {
-        RouteGroupBuilder group = root.MapGroup("/repository").AddEndpointFilter<ModelAccessFilter>();
+        RouteGroupBuilder group = root.MapGroup("/repository").AddEndpointFilter(ModelAccessFilter.Instance);
         group.MapPost("/index", static (HttpContext http, RepositoryAnswers answers) => answers.IndexAsync(http))
             .RequireScope(Scopes.Read)
             .WithSummary("Every version of every model that the caller may use, with its state; {\"ready\": true} for those that answer only.")

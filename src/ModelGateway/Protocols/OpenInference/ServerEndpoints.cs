@@ -21,10 +21,12 @@ internal static class ServerEndpoints
             .WithSummary("Name, version and extensions of the server.")
             .Produces<ServerMetadataAnswer>();
         RouteGroupBuilder health = group.MapGroup("/health").AllowAnonymous();
-        health.MapProbe("/live", () => TypedResults.Json(new LiveAnswer(true), OpenInferenceJson.Default.LiveAnswer))
+        health.MapMethods("/live", ProbeEndpoints.Methods, () => TypedResults.Json(new LiveAnswer(true), OpenInferenceJson.Default.LiveAnswer))
+            .AsProbe()
             .WithSummary("The process runs.")
             .Produces<LiveAnswer>();
-        health.MapProbe("/ready", Ready)
+        health.MapMethods("/ready", ProbeEndpoints.Methods, Ready)
+            .AsProbe()
             .WithSummary("Models are loaded and requests are welcome; 503 while starting and while stopping.")
             .Produces<ReadyAnswer>()
             .Produces<ReadyAnswer>(StatusCodes.Status503ServiceUnavailable);
