@@ -43,7 +43,7 @@ internal sealed partial class ModelRunner(ILogger logger)
     }
 
     /// <summary>The error of a deadline that passed.</summary>
-    public static PredictError DeadlineExceeded() => new(PredictErrorKind.DeadlineExceeded, "The prediction was not made before the deadline.");
+    public static PredictError DeadlineExceeded() => new(PredictErrorKind.DeadlineExceeded, "The prediction was not made before the deadline.") { IsForTime = true };
 
     /// <summary>The error for a caller who is gone.</summary>
     public static PredictError CallerLeft() => new(PredictErrorKind.Cancelled, "The caller left before the prediction was made.");

@@ -45,10 +45,13 @@ public sealed class Predictor
     /// <returns>A response that the caller owns, or why there is none.</returns>
     public ValueTask<PredictResult> PredictAsync(Servable servable, PredictRequest request, CancellationToken cancellationToken)
     {
-        TimeSpan limit = servable.Config.Limits.Timeout ?? _options.PredictTimeout;
+        TimeSpan limit = LimitOf(servable);
         TimeSpan patience = request.Timeout is { } wanted && wanted < limit ? wanted : limit;
         return _cached is null || servable.Cache is not { } cache
             ? _runner.RunAsync(servable, request.Inputs, request.Outputs, patience, null, default, cancellationToken)
             : _cached.PredictAsync(servable, cache, request, patience, cancellationToken);
     }
+
+    /// <summary>The time that a prediction may take where its caller does not ask for less.</summary>
+    public TimeSpan LimitOf(Servable servable) => servable.Config.Limits.Timeout ?? _options.PredictTimeout;
 }

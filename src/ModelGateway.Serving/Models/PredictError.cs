@@ -53,4 +53,10 @@ public sealed record PredictError(PredictErrorKind Kind, string Message)
 
     /// <summary>When trying again makes sense; null where it does not.</summary>
     public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>It failed for the time that it had, in which it was not run or was not expected to be.</summary>
+    public bool IsForTime { get; init; }
+
+    /// <summary>That time was the caller's own, shorter than the model's: no sign of trouble here.</summary>
+    public bool IsForCallersTime { get; init; }
 }

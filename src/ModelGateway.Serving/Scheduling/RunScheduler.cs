@@ -349,6 +349,7 @@ public sealed class RunScheduler
         $"The model's queue is too long for this request: {_waiting} requests wait, which will take about {wait.TotalSeconds:0.###} s, and it has {longest.TotalSeconds:0.###} s."))
     {
         RetryAfter = QueueClock.Clamp(wait - longest),
+        IsForTime = true,
     };
 
     private sealed class CutTicket(RunScheduler scheduler, InstanceLease lease, RunBatch batch) : IThreadPoolWorkItem

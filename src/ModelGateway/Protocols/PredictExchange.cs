@@ -91,7 +91,7 @@ internal sealed class PredictExchange(
 
     private Task RefuseUnrouted(HttpContext http, PredictError error)
     {
-        metrics.CountUnrouted(Problems.Outcome(error.Kind));
+        metrics.CountUnrouted(Problems.Outcome(error));
         return Problems.WriteAsync(http, error);
     }
 
@@ -121,7 +121,7 @@ internal sealed class PredictExchange(
                 PredictError? error = body.IsSuccess ? await AnswerAsync(http, spec, servable, protocol, body.Body.Memory, started) : body.Error;
                 if (error is not null)
                 {
-                    servable.Metrics.Count(Problems.Outcome(error.Kind));
+                    servable.Metrics.Count(Problems.Outcome(error));
                     servable.Statistics.CountFailure(Stopwatch.GetElapsedTime(started));
                     await Problems.WriteAsync(http, error);
                 }
@@ -177,7 +177,7 @@ internal sealed class PredictExchange(
         {
             http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(read, result.Cache.Lookup, result.Timings, default);
             PredictSpans.Ran(servable, started, read, result.Cache, result.Timings, default);
-            return result.Error;
+            return result.Error.IsForTime && request.Prediction.Timeout < predictor.LimitOf(servable) ? result.Error with { IsForCallersTime = true } : result.Error;
         }
 
         using PredictResponse response = result.Response;

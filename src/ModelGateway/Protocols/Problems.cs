@@ -56,7 +56,7 @@ internal static partial class Problems
     }
 
     /// <summary>The metric outcome of a refusal.</summary>
-    public static string Outcome(PredictErrorKind kind) => kind switch
+    public static string Outcome(PredictError error) => error.IsForCallersTime ? "caller_deadline" : error.Kind switch
     {
         PredictErrorKind.InvalidRequest => "invalid_request",
         PredictErrorKind.UnknownModel => "unknown_model",

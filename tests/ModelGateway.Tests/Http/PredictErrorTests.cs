@@ -138,7 +138,10 @@ public sealed class PredictErrorTests : IAsyncLifetime
 
         await ErrorAsync(response, HttpStatusCode.GatewayTimeout);
         Assert.Equal(0, await Gateway.MetricAsync("""instances_busy{model="slow",version="1"}"""));
-        Assert.Equal(1, await Gateway.MetricAsync("""requests_total{model="slow",version="1",outcome="deadline_exceeded"}"""));
+
+        // By its own wish: that must wake nobody.
+        Assert.Equal(1, await Gateway.MetricAsync("""requests_total{model="slow",version="1",outcome="caller_deadline"}"""));
+        Assert.Null(await Gateway.MetricAsync("""requests_total{model="slow",version="1",outcome="deadline_exceeded"}"""));
         using HttpResponseMessage next = await Gateway.PostAsync("/predict/slow", Short);
         Assert.Equal(HttpStatusCode.OK, next.StatusCode);
     }
@@ -161,6 +164,7 @@ public sealed class PredictErrorTests : IAsyncLifetime
     {
         using HttpResponseMessage response = await Gateway.PostAsync("/predict/impatient", Endless);
         await ErrorAsync(response, HttpStatusCode.GatewayTimeout);
+        Assert.Equal(1, await Gateway.MetricAsync("""requests_total{model="impatient",version="1",outcome="deadline_exceeded"}"""));
     }
 
     [Theory]
