@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using ModelGateway.Deploy.Tests.Kubernetes;
 using ModelGateway.TestKit;
 using ModelGateway.TestKit.Hosting;
 using Xunit;
@@ -88,6 +90,15 @@ public sealed partial class ComposeTests
         {
             GatewaySettings.AssertExists(variable, "compose");
         }
+    }
+
+    [Fact]
+    public void Gateway_Stopped_HasTheTimeThatItsRequestsNeed()
+    {
+        ComposeFile.Service gateway = Compose.Services["gateway"];
+
+        Assert.Matches(@"^\d+s$", gateway.StopGracePeriod);
+        ManifestRules.CheckStop(gateway.Environment, TimeSpan.FromSeconds(int.Parse(gateway.StopGracePeriod.TrimEnd('s'), CultureInfo.InvariantCulture)));
     }
 
     [Fact]

@@ -23,6 +23,7 @@ public sealed class HelmChartTests
         { "monitoring", "serviceMonitor: {enabled: true, labels: {release: prometheus}}\nprometheusRule: {enabled: true, labels: {release: prometheus}}\ngrafanaDashboard: {enabled: true, labels: {grafana_dashboard: '1'}}" },
         { "ingress", "ingress: {enabled: true, hosts: [models.example.com], tls: [{secretName: models-tls, hosts: [models.example.com]}]}" },
         { "hashing by nginx", "ingress: {enabled: true, hosts: [a.example.com, b.example.com], consistentHashing: {enabled: true, subsetSize: 2}}" },
+        { "hashing by nginx with a snippet", "ingress: {enabled: true, hosts: [a.example.com], consistentHashing: {enabled: true, snippet: true}}" },
         { "hashing by haproxy", "ingress: {enabled: true, className: haproxy, hosts: [a.example.com], consistentHashing: {enabled: true, controller: haproxy}}" },
         { "all off", "serviceAccount: {create: false, name: mine}\ntopologySpread: {enabled: false}\npodDisruptionBudget: {enabled: false}\nnetworkPolicy: {enabled: false}" },
         { "closed network", "networkPolicy: {restrictEgress: true, ingressFrom: [{namespaceSelector: {}}], egress: [{ports: [{port: 6379, protocol: TCP}]}]}" },
@@ -48,6 +49,19 @@ public sealed class HelmChartTests
         Assert.NotEmpty(name);
         ManifestRules.Check(manifests);
         Assert.All(manifests.All.OfType<k8s.IKubernetesObject<V1ObjectMeta>>(), item => Assert.StartsWith(manifests.Deployment.Metadata.Name, item.Metadata.Name, StringComparison.Ordinal));
+    }
+
+    // The files that the pages on the clouds name.
+    [Theory]
+    [InlineData("deploy/aws/eks-values.yaml", "eks.amazonaws.com/role-arn")]
+    [InlineData("deploy/gcp/gke-values.yaml", null)]
+    [InlineData("deploy/azure/aks-values.yaml", "azure.workload.identity/client-id")]
+    public async Task Render_ValuesOfACloud_FitTogether(string file, string? annotation)
+    {
+        Manifests manifests = await HelmChart.RenderAsync(CheckedInFile.Read(file));
+
+        ManifestRules.Check(manifests);
+        Assert.Equal(annotation, manifests.One<V1ServiceAccount>().Metadata.Annotations?.Keys.Single(key => !key.EndsWith("/tenant-id", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -135,14 +149,35 @@ public sealed class HelmChartTests
     [Fact]
     public async Task Render_ConsistentHashing_SendsAModelToOneReplica()
     {
-        Manifests nginx = await HelmChart.RenderAsync(With("ingress: {enabled: true, hosts: [a.example.com], consistentHashing: {enabled: true, subsetSize: 2}}"));
+        Manifests nginx = await HelmChart.RenderAsync(With("ingress: {enabled: true, hosts: [a.example.com], annotations: {nginx.ingress.kubernetes.io/configuration-snippet: own;}, consistentHashing: {enabled: true, snippet: true, subsetSize: 2}}"));
         Manifests haproxy = await HelmChart.RenderAsync(With("ingress: {enabled: true, className: haproxy, hosts: [a.example.com], consistentHashing: {enabled: true, controller: haproxy}}"));
+
+        // By name, as the configurations for balancers without Kubernetes find it.
+        IDictionary<string, string> annotations = nginx.One<V1Ingress>().Metadata.Annotations;
+        Assert.Equal("$modelgateway_model", annotations["nginx.ingress.kubernetes.io/upstream-hash-by"]);
+        Assert.Equal("2", annotations["nginx.ingress.kubernetes.io/upstream-hash-by-subset-size"]);
+        string[] snippet = annotations["nginx.ingress.kubernetes.io/configuration-snippet"].Split('\n');
+        string map = CheckedInFile.Read("deploy/nginx/modelgateway.conf").Replace("?<modelgateway_name>", "", StringComparison.Ordinal);
+        string[] patterns = [.. snippet.Where(line => line.StartsWith("if ", StringComparison.Ordinal)).Select(line => line.Split('"')[1])];
+        Assert.Equal(2, patterns.Length);
+        Assert.All(patterns, pattern => Assert.Contains($"\"~{pattern}\" ", map, StringComparison.Ordinal));
+        Assert.Equal("set $modelgateway_model $request_id;", snippet[0]);
+        Assert.Equal("own;", snippet[^1]);
+
+        string[] rules = haproxy.One<V1Ingress>().Metadata.Annotations["haproxy.org/backend-config-snippet"].Split('\n');
+        Assert.Contains("balance hash var(txn.model)", rules);
+        Assert.Equal(3, rules.Count(rule => rule.StartsWith("http-request set-var(txn.model) ", StringComparison.Ordinal)));
+        Assert.All(rules, rule => Assert.Contains($"\n  {rule}\n", CheckedInFile.Read("deploy/haproxy/haproxy.cfg"), StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Render_ConsistentHashingWithoutSnippets_HashesThePath()
+    {
+        Manifests hashed = await HelmChart.RenderAsync(With("ingress: {enabled: true, hosts: [a.example.com], consistentHashing: {enabled: true}}"));
         Manifests plain = await HelmChart.RenderAsync(With("ingress: {enabled: true, hosts: [a.example.com]}"));
 
-        IDictionary<string, string> annotations = nginx.One<V1Ingress>().Metadata.Annotations;
-        Assert.Equal("$uri", annotations["nginx.ingress.kubernetes.io/upstream-hash-by"]);
-        Assert.Equal("2", annotations["nginx.ingress.kubernetes.io/upstream-hash-by-subset-size"]);
-        Assert.Equal("uri", haproxy.One<V1Ingress>().Metadata.Annotations["haproxy.org/load-balance"]);
+        Assert.Equal("$uri", hashed.One<V1Ingress>().Metadata.Annotations["nginx.ingress.kubernetes.io/upstream-hash-by"]);
+        Assert.DoesNotContain(hashed.One<V1Ingress>().Metadata.Annotations.Keys, key => key.Contains("snippet", StringComparison.Ordinal));
         Assert.DoesNotContain(plain.One<V1Ingress>().Metadata.Annotations.Keys, key => key.Contains("hash", StringComparison.Ordinal));
     }
 

@@ -9,6 +9,7 @@ internal static class ManifestRules
 {
     // Users of the image: the one that docker/Dockerfile names.
     private const long User = 1654;
+    private const string Delay = "Gateway__Shutdown__Delay";
 
     public static void Check(Manifests manifests)
     {
@@ -31,6 +32,23 @@ internal static class ManifestRules
             GatewaySettings.AssertExists(variable.Name, where);
         }
     }
+
+    /// <summary>Grace period &gt; delay and shutdown timeout of the gateway, and that timeout &gt; longest request: its body, then its run.</summary>
+    /// <param name="environment">The gateway's variables; all but the delay must be there, so that no default of the gateway decides.</param>
+    /// <param name="grace">After that it is killed.</param>
+    public static void CheckStop(IReadOnlyDictionary<string, string> environment, TimeSpan grace)
+    {
+        TimeSpan request = Time("Gateway__Limits__BodyTimeout") + Time("Gateway__Limits__PredictTimeout");
+        Assert.True(Time("Gateway__Shutdown__Timeout") > request, "The shutdown timeout is not longer than the longest request.");
+        TimeSpan delay = environment.ContainsKey(Delay) ? Time(Delay) : TimeSpan.Zero;
+        Assert.True(grace > delay + Time("Gateway__Shutdown__Timeout"), "The grace period is not longer than what the gateway gives itself.");
+
+        TimeSpan Time(string variable) => TimeSpan.Parse(environment[variable], CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>The gateway goes on for a while after a pod is told to stop.</summary>
+    public static void CheckDelay(IReadOnlyDictionary<string, string> environment) =>
+        Assert.True(TimeSpan.Parse(environment[Delay], CultureInfo.InvariantCulture) > TimeSpan.Zero, "Without a delay, requests arrive after the listener closed.");
 
     private static void CheckSelectors(Manifests manifests)
     {
@@ -91,18 +109,11 @@ internal static class ManifestRules
         Assert.Contains(container.VolumeMounts, mount => mount.MountPath == "/tmp");
     }
 
-    // Grace period > delay and shutdown timeout of the gateway > longest request: its body, then its run.
     private static void CheckDrain(Manifests manifests)
     {
-        TimeSpan request = Time("Gateway__Limits__BodyTimeout") + Time("Gateway__Limits__PredictTimeout");
-        Assert.True(Time("Gateway__Shutdown__Timeout") > request, "The shutdown timeout is not longer than the longest request.");
-        Assert.True(
-            manifests.Pod.TerminationGracePeriodSeconds > (Time("Gateway__Shutdown__Delay") + Time("Gateway__Shutdown__Timeout")).TotalSeconds,
-            "The grace period is not longer than what the gateway gives itself.");
-        Assert.True(Time("Gateway__Shutdown__Delay") > TimeSpan.Zero, "Without a delay, requests arrive after the listener closed.");
+        CheckStop(manifests.Environment, TimeSpan.FromSeconds(manifests.Pod.TerminationGracePeriodSeconds ?? 30));
+        CheckDelay(manifests.Environment);
         Assert.Null(manifests.Container.Lifecycle);
-
-        TimeSpan Time(string variable) => TimeSpan.Parse(manifests.Environment[variable], CultureInfo.InvariantCulture);
     }
 
     private static void CheckSecurity(V1PodSpec pod)

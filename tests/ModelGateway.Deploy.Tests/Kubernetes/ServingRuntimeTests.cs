@@ -22,4 +22,15 @@ public sealed class ServingRuntimeTests
         Assert.Equal("/v2/health/ready", container.ReadinessProbe.HttpGet.Path);
         ManifestRules.CheckEnvironment(container, "serving runtime");
     }
+
+    [Fact]
+    public void ServingRuntime_Stopping_FitsTheDefaultGracePeriod()
+    {
+        V1Container container = Assert.Single(Manifests.Load(CheckedInFile.Read("deploy/kserve/serving-runtime.yaml")).One<ServingRuntime>().Spec.Containers);
+        Dictionary<string, string> environment = container.Env.ToDictionary(variable => variable.Name, variable => variable.Value);
+
+        // What a pod has that names none; a ServingRuntime has no field for it.
+        ManifestRules.CheckStop(environment, TimeSpan.FromSeconds(30));
+        ManifestRules.CheckDelay(environment);
+    }
 }

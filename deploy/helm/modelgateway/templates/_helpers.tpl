@@ -75,6 +75,25 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 /etc/modelgateway/secrets/{{ . }}
 {{- end -}}
 
+{{- /* The model that a request is for, as deploy/nginx and deploy/haproxy find it. Requests that name it in the body, or none, are spread at random. */ -}}
+{{- define "modelgateway.modelByNginx" -}}
+set $modelgateway_model $request_id;
+if ($uri ~ "^/predict/([^/]+)") {
+  set $modelgateway_model $1;
+}
+if ($uri ~ "^/v[12]/models/([^/:]+)") {
+  set $modelgateway_model $1;
+}
+{{- end -}}
+
+{{- define "modelgateway.modelByHaproxy" -}}
+http-request set-var(txn.model) path,field(3,/) if { path_beg /predict/ }
+http-request set-var(txn.model) path,field(4,/),regsub(:.*,) if { path_beg /v1/models/ /v2/models/ }
+http-request set-var(txn.model) uuid unless { var(txn.model) -m found }
+balance hash var(txn.model)
+hash-type consistent
+{{- end -}}
+
 {{- define "modelgateway.checks" -}}
 {{- if not (or .Values.repository .Values.config.Repositories .Values.config.Repository) -}}
 {{- fail "Say where the models are: --set repository=s3://bucket/prefix (or gs://, azblob://, https://, mlflow+https://, or /models with modelVolume)." -}}
