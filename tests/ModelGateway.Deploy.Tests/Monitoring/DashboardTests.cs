@@ -31,6 +31,10 @@ public sealed partial class DashboardTests(MonitoredGateway gateway)
         Assert.ThrowsAny<Xunit.Sdk.XunitException>(() => QueryChecks.AssertKnown(["sum by (models) (modelgateway_requests_total)"], gateway));
 
     [Fact]
+    public void Query_ForAValueThatNoLabelEverHas_IsFound() =>
+        Assert.ThrowsAny<Xunit.Sdk.XunitException>(() => QueryChecks.AssertKnown(["sum(modelgateway_requests_total{outcome=~\"success|queue_filled\"})"], gateway));
+
+    [Fact]
     public void Query_ThatIsNoPromQl_IsFound() => Assert.ThrowsAny<Xunit.Sdk.XunitException>(() => QueryChecks.AssertValid(["sum(up"]));
 
     [Fact]

@@ -18,6 +18,10 @@ internal sealed partial record PromQuery(string Text)
     public IReadOnlyList<string> GroupingLabels =>
         [.. Grouping().Matches(Text).SelectMany(group => group.Groups[1].Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
 
+    /// <summary>The values that labels are compared with, alternatives one by one; not those of variables and patterns.</summary>
+    public IReadOnlyList<(string Label, string Value)> LabelValues =>
+        [.. Comparison().Matches(Text).SelectMany(comparison => comparison.Groups[2].Value.Split('|').Where(value => PlainValue().IsMatch(value)).Select(value => (comparison.Groups[1].Value, value)))];
+
     // Without groupings and ranges, whose words are no metrics; text in quotes stays inside of its braces.
     private string Bare => Range().Replace(Grouping().Replace(Text, " "), " ");
 
@@ -37,4 +41,10 @@ internal sealed partial record PromQuery(string Text)
 
     [GeneratedRegex(@"([A-Za-z_][A-Za-z0-9_]*)\s*(?:=~|!~|!=|=)\s*""")]
     private static partial Regex Matcher();
+
+    [GeneratedRegex(@"([A-Za-z_][A-Za-z0-9_]*)\s*(?:=~|!~|!=|=)\s*""([^""]*)""")]
+    private static partial Regex Comparison();
+
+    [GeneratedRegex("^[a-z0-9_]+$")]
+    private static partial Regex PlainValue();
 }
