@@ -14,8 +14,12 @@ class Recorder {
         if (body) {
             path << node
             body.resolveStrategy = Closure.OWNER_FIRST
-            body.call()
+            def value = body.call()
             path.pop()
+            // An expression declares nothing; it is what it returns.
+            if (!node.children && value != null) {
+                node.args << value.toString()
+            }
         }
         return node.args ? name + ':' + node.args[0] : name
     }

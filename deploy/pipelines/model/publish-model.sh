@@ -12,6 +12,7 @@
 #   MODELGATEWAY_TOKEN        a token with the scopes models:read, models:predict and models:manage; none where Gateway:Auth is off
 #   MODELGATEWAY_TIMEOUT      seconds until all gateways must have it; 300
 #   MODELGATEWAY              the command of src/ModelGateway.Cli; modelgateway
+#   MODELGATEWAY_INDEX        a command that writes the repository's index.json anew; needed where a bucket has one
 #   MODELGATEWAY_KEY          public key (PEM) that the manifest's signature must verify with; none where versions are not signed
 #
 # It ends with 0 where the version is live, 1 where it was refused or taken out again, 2 where it was called wrongly. Needs curl.
@@ -34,6 +35,8 @@ is_remote() { case $repository in /* | ./* | ../*) return 1 ;; *:*) return 0 ;; 
 holds() { # PATH: whether the repository has a folder of this name, with anything in it
   if is_remote; then [ -n "$(rclone lsf "$repository/$1" 2>/dev/null)" ]; else [ -d "$repository/$1" ]; fi
 }
+has_index() { is_remote && [ -n "$(rclone lsf "$repository/index.json" 2>/dev/null)" ]; }
+index() { ! has_index || sh -c "${MODELGATEWAY_INDEX:-false}" >&2; }
 put() { # FILE PATH
   if is_remote; then rclone copyto "$1" "$repository/$2"; else mkdir -p "$(dirname "$repository/$2")" && cp "$1" "$repository/$2"; fi
 }
@@ -67,6 +70,8 @@ validate() {
   ls "$folder"/../smoke/*.json >/dev/null 2>&1 || refuse "There is no request in '$folder/../smoke': without one nobody can tell whether the version is good."
   [ -f "$folder/manifest.json" ] || $tool manifest "$folder" || exit 1
   $tool verify "$folder" ${MODELGATEWAY_KEY:+--key "$MODELGATEWAY_KEY"} || exit 1
+  # Gateways look at nothing else where there is one, and would not see the version.
+  ! has_index || [ -n "${MODELGATEWAY_INDEX:-}" ] || refuse "The repository has an index.json, which must be written anew after each change: give the command for it as MODELGATEWAY_INDEX."
   ! holds "$model/$version" || refuse "The repository has version $version of '$model' already: a version that was published never changes. Take a higher number."
 }
 
@@ -79,6 +84,7 @@ publish() {
   while read -r name; do
     put "$folder/$name" "$model/$version/${name#./}" || return 1
   done <"$work/files"
+  index || return 1
   refresh
 }
 
@@ -114,6 +120,7 @@ smoke() {
 
 roll_back() {
   remove "$model/$version"
+  index || say "index.json could not be written anew: gateways may still see version $version of '$model' in it."
   refresh
   deadline=$(($(date +%s) + timeout))
   for url in $urls; do

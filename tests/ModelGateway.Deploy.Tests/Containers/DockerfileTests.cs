@@ -36,7 +36,43 @@ public sealed partial class DockerfileTests
         Assert.Contains(folder, File.Of("VOLUME"), StringComparison.Ordinal);
         Assert.Contains(File.Image, instruction => instruction.Name == "COPY" && instruction.Arguments.Contains("--chown=1654:1654", StringComparison.Ordinal) && instruction.Arguments.EndsWith(folder, StringComparison.Ordinal));
         Assert.Contains("ORT_DISABLE_TELEMETRY=1", File.Of("ENV"), StringComparison.Ordinal);
-        Assert.All(["title", "description", "version", "revision", "created"], label => Assert.Contains($"org.opencontainers.image.{label}=", File.Of("LABEL"), StringComparison.Ordinal));
+        Assert.All(["title", "description"], label => Assert.Contains($"org.opencontainers.image.{label}=\"", File.Of("LABEL"), StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("version", "VERSION")]
+    [InlineData("revision", "REVISION")]
+    [InlineData("created", "CREATED")]
+    [InlineData("source", "SOURCE")]
+    public void Labels_TakeTheirBuildArguments(string label, string argument)
+    {
+        Assert.Contains($"org.opencontainers.image.{label}=\"${argument}\"", File.Of("LABEL"), StringComparison.Ordinal);
+        // Of the image's own stage: an argument of another one is empty there. Its default holds where nobody gives it.
+        Assert.Single(File.Image, instruction => instruction.Name == "ARG" && Regex.IsMatch(instruction.Arguments, $"^{argument}=.+"));
+    }
+
+    [Fact]
+    public void Version_IsThatOfTheSourceTreeUnlessItIsGiven()
+    {
+        string version = XDocument.Load(Path.Combine(RepositoryRoot.Path, "Directory.Build.props")).Descendants("Version").Single().Value;
+
+        List<Dockerfile.Instruction> arguments = [.. File.Instructions.Where(instruction => instruction.Name == "ARG" && instruction.Arguments.StartsWith("VERSION", StringComparison.Ordinal))];
+
+        Assert.Equal(2, arguments.Count);
+        Assert.All(arguments, argument => Assert.Equal($"VERSION={version}", argument.Arguments));
+        Assert.Contains("-p:Version=\"$VERSION\"", File.Instructions.Single(instruction => instruction.Arguments.StartsWith("dotnet publish", StringComparison.Ordinal)).Arguments, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Output_IsCheckedAfterItIsPublished()
+    {
+        List<Dockerfile.Instruction> instructions = [.. File.Instructions];
+        int publish = instructions.FindIndex(instruction => instruction.Arguments.StartsWith("dotnet publish", StringComparison.Ordinal));
+        int check = instructions.FindIndex(instruction => instruction is { Name: "RUN", Arguments: "sh /check/check-output.sh /app /check/container.md" });
+        int image = instructions.FindLastIndex(instruction => instruction.Name == "FROM");
+
+        Assert.Contains(" -o /app ", instructions[publish].Arguments, StringComparison.Ordinal);
+        Assert.InRange(check, publish + 1, image);
     }
 
     [Fact]
@@ -76,9 +112,11 @@ public sealed partial class DockerfileTests
         List<string> copied = [.. File.Instructions.Where(instruction => instruction.Name == "COPY" && !instruction.Arguments.StartsWith("--from", StringComparison.Ordinal)).SelectMany(instruction => instruction.Arguments.Split(' ')[..^1])];
 
         Assert.Equal("*", lines[0]);
-        Assert.Equal(
-            copied.Select(file => file.Split('/')[0]).Distinct().Order(StringComparer.Ordinal),
-            lines.Where(line => line[0] == '!').Select(line => line[1..]).Order(StringComparer.Ordinal));
+        List<string> letIn = [.. lines.Where(line => line[0] == '!').Select(line => line[1..])];
+        Assert.All(copied, file => Assert.Contains(letIn, line => $"{file}/".StartsWith($"{line}/", StringComparison.Ordinal)));
+        // Each is copied as it is: no folder comes in for one of its files.
+        Assert.All(letIn, line => Assert.Contains(line, copied.Select(file => file.TrimEnd('/'))));
+        Assert.All(letIn, line => Assert.True(Path.Exists(Path.Combine(RepositoryRoot.Path, line)), $"{line} does not exist."));
         Assert.Contains("**/bin", lines);
         Assert.Contains("**/obj", lines);
     }

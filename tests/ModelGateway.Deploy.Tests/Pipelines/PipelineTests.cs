@@ -24,7 +24,8 @@ public sealed partial class PipelineTests
     private static readonly (string GitLab, string Jenkins)[] Variables =
     [
         ("$CI_REGISTRY_PASSWORD", "$LOGIN_PSW"), ("$CI_REGISTRY_USER", "$LOGIN_USR"), ("$CI_REGISTRY_IMAGE", "$REGISTRY/$REPOSITORY"), ("$CI_REGISTRY", "$REGISTRY"),
-        ("$CI_COMMIT_SHA", "$GIT_COMMIT"), ("$CI_COMMIT_TAG", "$TAG_NAME"),
+        ("$CI_COMMIT_SHA", "$GIT_COMMIT"), ("$CI_COMMIT_TAG", "$TAG_NAME"), ("${CI_COMMIT_TAG", "${TAG_NAME"),
+        ("$CI_PIPELINE_CREATED_AT", "$(date -u +%Y-%m-%dT%H:%M:%SZ)"), ("$CI_PROJECT_URL", "$GIT_URL"),
     ];
 
     [Theory]
@@ -52,7 +53,27 @@ public sealed partial class PipelineTests
 
         Assert.True(list.Code == 0, list.All);
         using JsonDocument found = JsonDocument.Parse(list.Output);
-        Assert.Equal(["publish", "rollback"], found.RootElement.EnumerateArray().Select(job => job.GetProperty("name").GetString()));
+        Assert.Equal(
+            [("publish", "on_success"), ("rollback", "manual")],
+            found.RootElement.EnumerateArray().Select(job => (job.GetProperty("name").GetString()!, job.GetProperty("when").GetString()!)));
+    }
+
+    [Fact]
+    public void GitLab_JobsThatPublish_NeedAllThatComesBefore()
+    {
+        GitLabPipeline pipeline = GitLabPipeline.Read(GitLab);
+        string[] before = [.. pipeline.Stages.TakeWhile(stage => stage != "publish")];
+        string[] needed = [.. pipeline.Jobs.Where(job => before.Contains(job.Value.Stage)).Select(job => job.Key)];
+        KeyValuePair<string, GitLabPipeline.Job>[] publishing = [.. pipeline.Jobs.Where(job => job.Value.Stage == "publish")];
+
+        Assert.Equal(["build", "test", "check", "package"], before);
+        Assert.Equal(["publish-image", "publish-chart"], publishing.Select(job => job.Key));
+        // Without needs a job waits for all stages before its own.
+        Assert.All(publishing, job => Assert.Empty(job.Value.Needs is { } needs ? needed.Except(needs) : []));
+        // Nobody publishes from elsewhere.
+        Assert.All(
+            pipeline.Jobs.Where(job => job.Value.Stage != "publish"),
+            job => Assert.DoesNotContain(job.Value.Commands, command => command.StartsWith("helm push", StringComparison.Ordinal) || command.Contains("docker://", StringComparison.Ordinal)));
     }
 
     [Theory]
@@ -115,10 +136,71 @@ public sealed partial class PipelineTests
             .ToDictionary(stage => stage.Arguments[0], stage => stage.Of("steps").Single().Of("sh").Select(step => step.Arguments[0]).ToArray());
 
         Assert.Equal(jobs.Keys.Order(StringComparer.Ordinal), stages.Keys.Order(StringComparer.Ordinal));
-        foreach ((string name, (string _, string[] commands)) in jobs)
+        foreach ((string name, GitLabPipeline.Job job) in jobs)
         {
-            Assert.Equal(commands.Select(Translate), stages[name]);
+            Assert.Equal(job.Commands.Select(Translate), stages[name]);
         }
+    }
+
+    [Theory]
+    [InlineData(Jenkins, "build,test,check,package,publish,deploy,rollback")]
+    [InlineData(ModelJenkins, "publish,rollback")]
+    public async Task Jenkins_RunWithRollback_DoesThatAndNothingElse(string file, string names)
+    {
+        Directive[] stages = [.. (await ReadAsync(file)).Of("stages").Single().Of("stage")];
+
+        Assert.Equal(names.Split(','), stages.Select(stage => stage.Arguments[0]));
+        foreach (Directive stage in stages)
+        {
+            // Several conditions of a stage must all hold.
+            Directive when = Assert.Single(stage.Of("when"));
+            Directive rollback = stage.Arguments[0] == "rollback" ? when : Assert.Single(when.Of("not"));
+            Assert.Equal(["params.ROLLBACK"], Assert.Single(rollback.Of("expression")).Arguments);
+        }
+    }
+
+    [Fact]
+    public async Task Jenkins_PublicationAndDeployment_AreForTheMainBranchAndTagsAndTheLatterAsks()
+    {
+        Dictionary<string, Directive> stages = (await ReadAsync(Jenkins)).Of("stages").Single().Of("stage").ToDictionary(stage => stage.Arguments[0]);
+
+        foreach (Directive when in new[] { "publish", "deploy" }.Select(name => stages[name].Of("when").Single()))
+        {
+            Directive anyOf = Assert.Single(when.Of("anyOf"));
+            Assert.Equal(["branch main", "buildingTag"], anyOf.Children.Select(condition => string.Join(' ', [condition.Name, .. condition.Arguments])));
+        }
+
+        Directive input = Assert.Single(stages["deploy"].Of("input"));
+        Assert.NotEmpty(Assert.Single(input.Of("message")).Arguments);
+        // Otherwise a run of another branch, or one that goes back, would ask too, and wait.
+        Assert.Equal(["true"], Assert.Single(stages["deploy"].Of("when").Single().Of("beforeInput")).Arguments);
+        Assert.All(stages.Values.Where(stage => stage.Arguments[0] != "deploy"), stage => Assert.DoesNotContain(stage.All(), directive => directive.Name == "input"));
+    }
+
+    [Theory]
+    [InlineData(GitLab, "v1.2.3-rc.1", "1.2.3-rc.1")]
+    [InlineData(GitLab, "1.2.3", "1.2.3")]
+    [InlineData(GitLab, null, null)]
+    [InlineData(Jenkins, "v1.2.3-rc.1", "1.2.3-rc.1")]
+    [InlineData(Jenkins, "1.2.3", "1.2.3")]
+    [InlineData(Jenkins, null, null)]
+    [UnsupportedOSPlatform("windows")]
+    public async Task Packages_OfATag_HaveItsVersionAndOtherwiseTheirOwn(string file, string? tag, string? version)
+    {
+        (string image, string chart) = await PackagingAsync(file);
+
+        string[] built = await ArgumentsAsync(image, tag);
+        string[] packaged = await ArgumentsAsync(chart, tag);
+
+        Dictionary<string, string> given = built.Index().Where(argument => argument.Item == "--build-arg").Select(argument => built[argument.Index + 1].Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1]);
+        Assert.Equal(version, given.GetValueOrDefault("VERSION"));
+        Assert.Equal("0123abcd", given["REVISION"]);
+        Assert.Equal("https://git.example.com/ml/my gateway", given["SOURCE"]);
+        Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", given["CREATED"]);
+        Assert.Equal(
+            version is null ? ["package", "deploy/helm/modelgateway", "--destination", "chart"]
+            : ["package", "deploy/helm/modelgateway", "--version", version, "--app-version", version, "--destination", "chart"],
+            packaged);
     }
 
     [Theory]
@@ -133,6 +215,34 @@ public sealed partial class PipelineTests
 
         Assert.NotEmpty(scripts);
         Assert.All(scripts, script => Assert.True((File.GetUnixFileMode(Path.Combine(folder, script)) & UnixFileMode.UserExecute) != 0, script));
+    }
+
+    // The commands that make the image and the chart.
+    private static async Task<(string Image, string Chart)> PackagingAsync(string file)
+    {
+        IEnumerable<string> commands = file == GitLab
+            ? GitLabPipeline.Read(file).Jobs.Values.SelectMany(job => job.Commands)
+            : (await ReadAsync(file)).All().Where(directive => directive.Name == "sh").Select(directive => directive.Arguments[0]);
+        string[] all = [.. commands];
+        return (all.Single(command => command.StartsWith("buildah build ", StringComparison.Ordinal)), all.Single(command => command.StartsWith("helm package ", StringComparison.Ordinal)));
+    }
+
+    // What the shell gives to buildah or helm, with the variables of either system.
+    private static async Task<string[]> ArgumentsAsync(string command, string? tag)
+    {
+        var variables = new Dictionary<string, string>
+        {
+            ["CI_COMMIT_SHA"] = "0123abcd",
+            ["GIT_COMMIT"] = "0123abcd",
+            ["CI_PIPELINE_CREATED_AT"] = "2026-11-27T07:00:00Z",
+            ["CI_PROJECT_URL"] = "https://git.example.com/ml/my gateway",
+            ["GIT_URL"] = "https://git.example.com/ml/my gateway",
+            ["CI_COMMIT_TAG"] = tag ?? "",
+            ["TAG_NAME"] = tag ?? "",
+        };
+        ProgramRun run = await ProgramRun.OfAsync(RepositoryRoot.Path, variables, "sh", "-c", $"buildah() {{ printf '%s\\n' \"$@\"; }}\nhelm() {{ buildah \"$@\"; }}\n{command}");
+        Assert.True(run.Code == 0, run.All);
+        return run.Output.TrimEnd().Split('\n');
     }
 
     private static string Translate(string command) => Variables.Aggregate(command, (text, pair) => text.Replace(pair.GitLab, pair.Jenkins, StringComparison.Ordinal));

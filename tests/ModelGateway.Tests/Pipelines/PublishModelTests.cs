@@ -55,21 +55,8 @@ public sealed class PublishModelTests : IDisposable
     [Fact]
     public async Task Publish_ToABucketOfAGatewayThatAsksForTokens_GoodIsLiveAndBadIsGone()
     {
-        byte[] secret = [.. Enumerable.Range(0, 32).Select(value => (byte)value)];
         await using S3Server store = await S3Server.StartAsync();
-        await store.CreateBucketAsync("models");
-        await using GatewayProcess gateway = await StartAsync(
-            ("Gateway__Repository", "s3://models/live"), ("Gateway__S3__Endpoint", store.Endpoint.AbsoluteUri), ("Gateway__S3__AccessKeyId", "id"), ("Gateway__S3__SecretAccessKey", "key"),
-            ("Gateway__Auth__Enabled", "true"), ("Gateway__Auth__Issuer", TestToken.DefaultIssuer), ("Gateway__Auth__Keys__0__Secret", Convert.ToBase64String(secret)));
-        _script.Settings["MODELGATEWAY_REPOSITORY"] = "store:models/live";
-        _script.Settings["MODELGATEWAY_TOKEN"] = new TestToken().Sign(secret);
-
-        // Where the environment names authorities of its own, this version of rclone cannot take them, and needs none here.
-        _script.Settings["AWS_CA_BUNDLE"] = "";
-        foreach ((string name, string value) in new[] { ("TYPE", "s3"), ("PROVIDER", "Other"), ("ENDPOINT", store.Endpoint.AbsoluteUri), ("ACCESS_KEY_ID", "id"), ("SECRET_ACCESS_KEY", "key") })
-        {
-            _script.Settings[$"RCLONE_CONFIG_STORE_{name}"] = value;
-        }
+        await using GatewayProcess gateway = await StartOnBucketAsync(store);
 
         ProgramRun run = await _script.RunAsync(_script.Make("m", 1, "\"y\":[[2]]"));
         Assert.True(run.Code == 0, run.All);
@@ -82,6 +69,29 @@ public sealed class PublishModelTests : IDisposable
         run = await _script.RunAsync(_script.Make("m", 1, null));
         Assert.True(run.Code == 1, run.All);
         Assert.Contains("has version 1 of 'm' already", run.All, StringComparison.Ordinal);
+    }
+
+    // Gateways look at nothing but the index, where there is one.
+    [Fact]
+    public async Task Publish_ToABucketWithAnIndex_IsRefusedUntilTheIndexIsWrittenAsWell()
+    {
+        const string Index = "rclone sync store:models/live all && $MODELGATEWAY index all && rclone copyto all/index.json store:models/live/index.json";
+        await using S3Server store = await S3Server.StartAsync();
+        await using GatewayProcess gateway = await StartOnBucketAsync(store);
+        ProgramRun run = await _script.RunAsync(_script.Make("m", 1, null));
+        Assert.True(run.Code == 0, run.All);
+        run = await _script.RunCommandAsync(Index);
+        Assert.True(run.Code == 0, run.All);
+
+        run = await _script.RunAsync(_script.Make("m", 2, null));
+        Assert.True(run.Code == 1, run.All);
+        Assert.Contains("give the command for it as MODELGATEWAY_INDEX", run.All, StringComparison.Ordinal);
+
+        _script.Settings["MODELGATEWAY_INDEX"] = Index;
+        run = await _script.RunAsync(_script.Make("m", 2, "\"y\":[[3]]"));
+        Assert.True(run.Code == 0, run.All);
+        run = await _script.RunAsync("--rollback", "m", "2");
+        Assert.True(run.Code == 0, run.All);
     }
 
     [Fact]
@@ -142,6 +152,25 @@ public sealed class PublishModelTests : IDisposable
     {
         using HttpResponseMessage response = await gateway.Client.PostAsync(new Uri("/predict/m", UriKind.Relative), new StringContent("""{"inputs":{"x":[[1]]}}"""));
         return await response.Content.ReadAsStringAsync();
+    }
+
+    private async Task<GatewayProcess> StartOnBucketAsync(S3Server store)
+    {
+        byte[] secret = [.. Enumerable.Range(0, 32).Select(value => (byte)value)];
+        await store.CreateBucketAsync("models");
+        _script.Settings["MODELGATEWAY_REPOSITORY"] = "store:models/live";
+        _script.Settings["MODELGATEWAY_TOKEN"] = new TestToken().Sign(secret);
+
+        // Where the environment names authorities of its own, this version of rclone cannot take them, and needs none here.
+        _script.Settings["AWS_CA_BUNDLE"] = "";
+        foreach ((string name, string value) in new[] { ("TYPE", "s3"), ("PROVIDER", "Other"), ("ENDPOINT", store.Endpoint.AbsoluteUri), ("ACCESS_KEY_ID", "id"), ("SECRET_ACCESS_KEY", "key") })
+        {
+            _script.Settings[$"RCLONE_CONFIG_STORE_{name}"] = value;
+        }
+
+        return await StartAsync(
+            ("Gateway__Repository", "s3://models/live"), ("Gateway__S3__Endpoint", store.Endpoint.AbsoluteUri), ("Gateway__S3__AccessKeyId", "id"), ("Gateway__S3__SecretAccessKey", "key"),
+            ("Gateway__Auth__Enabled", "true"), ("Gateway__Auth__Issuer", TestToken.DefaultIssuer), ("Gateway__Auth__Keys__0__Secret", Convert.ToBase64String(secret)));
     }
 
     // It looks at its repository when it is told, and hardly ever else.

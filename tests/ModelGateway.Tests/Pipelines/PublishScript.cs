@@ -36,6 +36,9 @@ internal sealed class PublishScript : IDisposable
     /// <summary>Runs it to its end.</summary>
     public Task<ProgramRun> RunAsync(params string[] arguments) => ProgramRun.OfAsync(_folder.FullName, Settings, ["sh", Script, .. arguments]);
 
+    /// <summary>Runs a command of the shell where it runs.</summary>
+    public Task<ProgramRun> RunCommandAsync(string command) => ProgramRun.OfAsync(_folder.FullName, Settings, ["sh", "-c", command]);
+
     /// <summary>Puts it, and what was made, into a project whose pipeline calls it.</summary>
     public void CopyTo(string folder)
     {
