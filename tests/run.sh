@@ -11,10 +11,10 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 # tool -> Debian package. strace watches what a process opens and asks for; promtool checks metrics; Chromium opens Swagger UI;
 # curl runs the line that Development prints; openssl signs as publishers do; nginx serves repositories, redis-server and memcached keep predictions
 # (all three are started by the tests, on ports of their own; what Debian may start is not used); haproxy and nginx stand in front of several gateways;
-# npm fetches what is below artifacts/tools; rclone and rsync carry what pipelines publish; groovy, which needs java, reads Jenkinsfiles.
+# npm fetches what is below artifacts/tools; rclone and rsync carry what pipelines publish; groovy, which needs java, reads Jenkinsfiles; systemd-analyze the unit.
 declare -A packages=(
   [groovy]=groovy [haproxy]=haproxy [java]=default-jre-headless [rclone]=rclone [rsync]=rsync
-  [strace]=strace [promtool]=prometheus [chromium]=chromium [chromedriver]=chromium-driver [curl]=curl
+  [strace]=strace [systemd-analyze]=systemd [promtool]=prometheus [chromium]=chromium [chromedriver]=chromium-driver [curl]=curl
   [memcached]=memcached [nginx]=nginx-light [npm]=npm [openssl]=openssl [redis-server]=redis-server
 )
 # Where Debian keeps servers; only root's path has it.
