@@ -108,9 +108,7 @@ public sealed class AuditTests : IDisposable
         await SendAsync(host, HttpMethod.Post, "/v2/repository/refresh", "bob");
         await LinesAsync(lines => lines.Any(line => Text(line, "subject") == "bob"));
 
-        // A folder in its place: it cannot be written until it is gone.
-        System.IO.File.Delete(File);
-        Directory.CreateDirectory(File);
+        BlockFile();
         await SendAsync(host, HttpMethod.Post, "/v2/repository/refresh", "carol");
         Directory.Delete(File);
         await LinesAsync(lines => lines.Any(line => Text(line, "subject") == "carol"));
@@ -132,8 +130,7 @@ public sealed class AuditTests : IDisposable
         await using LimitedHost host = await LimitedHost.StartAsync(("Gateway:Audit:Enabled", "true"), ("Gateway:Audit:File", File), ("Gateway:Audit:BufferedEvents", "100"));
         AuditLog log = host.Host.Services.GetRequiredService<AuditLog>();
         await LinesAsync(AreBothReady);
-        System.IO.File.Delete(File);
-        Directory.CreateDirectory(File);
+        BlockFile();
 
         // One batch is with the writer, and a hundred wait; of 1000 most are lost.
         for (int i = 0; i < 1000; i++)
@@ -153,8 +150,7 @@ public sealed class AuditTests : IDisposable
         await using LimitedHost host = await LimitedHost.StartAsync(("Gateway:Audit:Enabled", "true"), ("Gateway:Audit:File", File), ("Gateway:Audit:BufferedEvents", "100"));
         AuditLog log = host.Host.Services.GetRequiredService<AuditLog>();
         await LinesAsync(AreBothReady);
-        System.IO.File.Delete(File);
-        Directory.CreateDirectory(File);
+        BlockFile();
 
         // The writer may take all that wait for a batch that it then keeps: the second flood finds it waiting for the file.
         double lost = 0;
@@ -263,6 +259,13 @@ public sealed class AuditTests : IDisposable
     }
 
     private Task<LimitedHost> StartAsync() => LimitedHost.StartAsync(("Gateway:Audit:Enabled", "true"), ("Gateway:Audit:File", File));
+
+    // A folder in its place: it cannot be written until it is gone.
+    private void BlockFile()
+    {
+        System.IO.File.Delete(File);
+        Directory.CreateDirectory(File);
+    }
 
     private async Task<List<JsonElement>> LinesAsync(Func<List<JsonElement>, bool> condition, string? file = null)
     {
