@@ -8,14 +8,13 @@ using Microsoft.AspNetCore.Connections.Features;
 namespace ModelGateway.Benchmarks;
 
 /// <summary>
-/// Kestrel without sockets: one connection made of two pipes, on the caller's own thread. What is measured through it is the server and the
+/// Kestrel without sockets: connections made of two pipes each, on the caller's own thread. What is measured through it is the server and the
 /// application, without the kernel and without other threads, so that it hardly moves with the load of the machine.
 /// </summary>
 internal sealed class MemoryTransport : IConnectionListenerFactory, IConnectionListener
 {
     private readonly Channel<ConnectionContext> _connections = Channel.CreateUnbounded<ConnectionContext>();
-    private Pipe? _requests;
-    private Pipe? _answers;
+    private readonly List<MemoryConnection> _opened = [];
 
     public EndPoint EndPoint { get; private set; } = new IPEndPoint(IPAddress.Loopback, 1);
 
@@ -28,26 +27,51 @@ internal sealed class MemoryTransport : IConnectionListenerFactory, IConnectionL
     public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default) =>
         await _connections.Reader.WaitToReadAsync(cancellationToken) && _connections.Reader.TryRead(out ConnectionContext? connection) ? connection : null;
 
-    /// <summary>Opens the connection to a server that has started.</summary>
-    public void Connect(IServiceProvider services)
+    /// <summary>Opens a connection to a server that has started.</summary>
+    public MemoryConnection Connect(IServiceProvider services)
     {
         MemoryPool<byte> pool = services.GetRequiredService<IMemoryPoolFactory<byte>>().Create();
         var options = new PipeOptions(pool, readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, useSynchronizationContext: false, pauseWriterThreshold: 0);
-        _requests = new Pipe(options);
-        _answers = new Pipe(options);
-        var connection = new DefaultConnectionContext("memory", new Duplex(_requests.Reader, _answers.Writer), new Duplex(_answers.Reader, _requests.Writer));
+        var requests = new Pipe(options);
+        var answers = new Pipe(options);
+        var connection = new DefaultConnectionContext("memory", new Duplex(requests.Reader, answers.Writer), new Duplex(answers.Reader, requests.Writer));
         connection.Features.Set<IMemoryPoolFeature>(new Pool(pool));
         _connections.Writer.TryWrite(connection);
+        var opened = new MemoryConnection(requests.Writer, answers.Reader);
+        _opened.Add(opened);
+        return opened;
     }
 
+    public ValueTask UnbindAsync(CancellationToken cancellationToken = default)
+    {
+        _opened.ForEach(connection => connection.Close());
+        _connections.Writer.TryComplete();
+        return default;
+    }
+
+    public ValueTask DisposeAsync() => default;
+
+    private sealed record Pool(MemoryPool<byte> MemoryPool) : IMemoryPoolFeature;
+
+    private sealed class Duplex(PipeReader input, PipeWriter output) : IDuplexPipe
+    {
+        public PipeReader Input { get; } = input;
+
+        public PipeWriter Output { get; } = output;
+    }
+}
+
+/// <summary>One connection of a <see cref="MemoryTransport"/>, as its client sees it. One request at a time.</summary>
+internal sealed class MemoryConnection(PipeWriter requests, PipeReader answers)
+{
     /// <summary>Sends a request and reads its answer, which must have a Content-Length.</summary>
     /// <returns>The bytes of the answer.</returns>
     public async ValueTask<int> RoundTripAsync(ReadOnlyMemory<byte> request)
     {
-        await _requests!.Writer.WriteAsync(request);
+        await requests.WriteAsync(request);
         while (true)
         {
-            ReadResult read = await _answers!.Reader.ReadAsync();
+            ReadResult read = await answers.ReadAsync();
             int length = AnswerLength(read.Buffer);
             if (length > 0 && read.Buffer.Length >= length)
             {
@@ -56,7 +80,7 @@ internal sealed class MemoryTransport : IConnectionListenerFactory, IConnectionL
                     throw new InvalidOperationException(System.Text.Encoding.UTF8.GetString(read.Buffer.ToArray()));
                 }
 
-                _answers.Reader.AdvanceTo(read.Buffer.GetPosition(length));
+                answers.AdvanceTo(read.Buffer.GetPosition(length));
                 return length;
             }
 
@@ -65,18 +89,12 @@ internal sealed class MemoryTransport : IConnectionListenerFactory, IConnectionL
                 throw new InvalidOperationException("The connection ended.");
             }
 
-            _answers.Reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+            answers.AdvanceTo(read.Buffer.Start, read.Buffer.End);
         }
     }
 
-    public ValueTask UnbindAsync(CancellationToken cancellationToken = default)
-    {
-        _requests?.Writer.Complete();
-        _connections.Writer.TryComplete();
-        return default;
-    }
-
-    public ValueTask DisposeAsync() => default;
+    /// <summary>Ends the connection.</summary>
+    public void Close() => requests.Complete();
 
     private static ReadOnlySpan<byte> Status(ReadOnlySequence<byte> answer) => answer.FirstSpan[..12];
 
@@ -91,14 +109,5 @@ internal sealed class MemoryTransport : IConnectionListenerFactory, IConnectionL
         }
 
         return System.Buffers.Text.Utf8Parser.TryParse(start[(header + 16)..], out int length, out _) ? end + 4 + length : 0;
-    }
-
-    private sealed record Pool(MemoryPool<byte> MemoryPool) : IMemoryPoolFeature;
-
-    private sealed class Duplex(PipeReader input, PipeWriter output) : IDuplexPipe
-    {
-        public PipeReader Input { get; } = input;
-
-        public PipeWriter Output { get; } = output;
     }
 }

@@ -8,18 +8,19 @@ using ModelGateway.TestKit.Repository;
 namespace ModelGateway.Benchmarks;
 
 /// <summary>
-/// Time and managed memory of one request in Kestrel and in the gateway, in this process and on one thread, without sockets: against the bare
+/// Time and managed memory of one request in Kestrel and in the gateway, in this process, on one thread or on several at once, without sockets: against the bare
 /// endpoint's, what the gateway itself costs. Of many short slices the fastest counts, so that other load hardly shows.
 /// </summary>
 internal static class PipelineBenchmark
 {
-    private const int Slices = 60;
+    private static readonly int Slices = int.Parse(Environment.GetEnvironmentVariable("SLICES") ?? "60", CultureInfo.InvariantCulture);
     private const int SliceMilliseconds = 50;
     private const string Tiny = """{"inputs":{"x":[[5.1,3.5,1.4,0.2]]}}""";
 
     public static async Task<int> RunAsync(string[] args)
     {
         string only = args.Length > 0 ? args[0] : "";
+        int threads = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 1;
         using var repository = new RepositoryFolder();
         repository.AddVersion("mlp", 1, TestModels.Mlp());
         var hits = new MemoryTransport();
@@ -30,18 +31,22 @@ internal static class PipelineBenchmark
         await using WebApplication floor = await StartFloorAsync(bare);
         byte[] request = Request("/predict/mlp", Tiny);
         long unique = 1_000_000;
-        (string Name, MemoryTransport Transport, Func<byte[]> Request)[] cases =
+        MemoryConnection[] Connect(MemoryTransport transport, WebApplication app) => [.. Enumerable.Range(0, threads).Select(_ => transport.Connect(app.Services))];
+        MemoryConnection[] toBare = Connect(bare, floor);
+        MemoryConnection[] toHits = Connect(hits, cached);
+        MemoryConnection[] toRuns = Connect(runs, uncached);
+        (string Name, MemoryConnection[] Connections, Func<byte[]> Request)[] cases =
         [
-            ("bare endpoint", bare, () => request),
-            ("memory hit", hits, () => request),
-            ("run, no cache", runs, () => request),
-            ("all misses", hits, () => Request("/predict/mlp", $$$"""{"inputs":{"x":[[{{{++unique}}},3.5,1.4,0.2]]}}""")),
-            ("making of those", bare, () => Request("/predict/mlp", $$$"""{"inputs":{"x":[[{{{++unique}}},3.5,1.4,0.2]]}}""")),
+            ("bare endpoint", toBare, () => request),
+            ("memory hit", toHits, () => request),
+            ("run, no cache", toRuns, () => request),
+            ("all misses", toHits, () => Request("/predict/mlp", $$$"""{"inputs":{"x":[[{{{Interlocked.Increment(ref unique)}}},3.5,1.4,0.2]]}}""")),
+            ("making of those", toBare, () => Request("/predict/mlp", $$$"""{"inputs":{"x":[[{{{Interlocked.Increment(ref unique)}}},3.5,1.4,0.2]]}}""")),
         ];
-        cases = [.. cases.Where(candidate => candidate.Transport == bare || candidate.Name.Contains(only, StringComparison.Ordinal))];
-        foreach ((_, MemoryTransport transport, Func<byte[]> make) in cases)
+        cases = [.. cases.Where(candidate => candidate.Connections == toBare || candidate.Name.Contains(only, StringComparison.Ordinal))];
+        foreach ((_, MemoryConnection[] connections, Func<byte[]> make) in cases)
         {
-            await SliceAsync(transport, make, 1_500);
+            Slice(connections, make, 1_500);
         }
 
         double[] best = [.. cases.Select(_ => double.MaxValue)];
@@ -50,7 +55,7 @@ internal static class PipelineBenchmark
         {
             for (int i = 0; i < cases.Length; i++)
             {
-                (double microseconds, long allocated) = await SliceAsync(cases[i].Transport, cases[i].Request, SliceMilliseconds);
+                (double microseconds, long allocated) = Slice(cases[i].Connections, cases[i].Request, SliceMilliseconds);
                 best[i] = Math.Min(best[i], microseconds);
                 bytes[i] = allocated;
             }
@@ -64,22 +69,42 @@ internal static class PipelineBenchmark
         return 0;
     }
 
-    private static async Task<(double Microseconds, long Bytes)> SliceAsync(MemoryTransport transport, Func<byte[]> make, int milliseconds)
+    // Each connection on a thread of its own; what counts is the time of a request on its thread.
+    private static (double Microseconds, long Bytes) Slice(MemoryConnection[] connections, Func<byte[]> make, int milliseconds)
     {
         long started = Stopwatch.GetTimestamp();
         long allocated = GC.GetTotalAllocatedBytes(precise: true);
+        int[] counts = new int[connections.Length];
+        Thread[] threads = [.. connections.Select((connection, place) => new Thread(() => counts[place] = Repeat(connection, make, started, milliseconds)))];
+        foreach (Thread thread in threads)
+        {
+            thread.Start();
+        }
+
+        foreach (Thread thread in threads)
+        {
+            thread.Join();
+        }
+
+        int count = counts.Sum();
+        return (connections.Length * Stopwatch.GetElapsedTime(started).TotalMicroseconds / count, (GC.GetTotalAllocatedBytes(precise: true) - allocated) / count);
+    }
+
+    private static int Repeat(MemoryConnection connection, Func<byte[]> make, long started, int milliseconds)
+    {
         int count = 0;
         while (Stopwatch.GetElapsedTime(started).TotalMilliseconds < milliseconds)
         {
             for (int i = 0; i < 20; i++)
             {
-                await transport.RoundTripAsync(make());
+                // Everything that it waits for is done on this thread.
+                connection.RoundTripAsync(make()).AsTask().GetAwaiter().GetResult();
             }
 
             count += 20;
         }
 
-        return (Stopwatch.GetElapsedTime(started).TotalMicroseconds / count, (GC.GetTotalAllocatedBytes(precise: true) - allocated) / count);
+        return count;
     }
 
     private static byte[] Request(string path, string body) => Encoding.UTF8.GetBytes(
@@ -100,7 +125,6 @@ internal static class PipelineBenchmark
             await Task.Delay(10);
         }
 
-        transport.Connect(app.Services);
         return app;
     }
 
@@ -108,7 +132,6 @@ internal static class PipelineBenchmark
     {
         WebApplication app = FloorServer.Build("http://127.0.0.1:1", Encoding.UTF8.GetBytes("""{"model_name":"mlp","model_version":"1","outputs":{"y":[[0.123456,0.123456,0.123456]]}}"""), services => services.AddSingleton<IConnectionListenerFactory>(transport));
         await app.StartAsync();
-        transport.Connect(app.Services);
         return app;
     }
 }

@@ -51,7 +51,8 @@ static int Usage()
           start FOLDER         a published server with the samples: time to ready, resident memory once it is idle
           pod-life [lives [ms]] start, traffic, SIGTERM under load, end, behind HAProxy (needs it): failed requests, requests sent twice; with
                                that Gateway:Shutdown:Delay
-          pipeline [case]      one request through Kestrel and the gateway without sockets: time and managed memory over a bare endpoint's
+          pipeline [case [threads]]  one request through Kestrel and the gateway without sockets, on one thread or on several at once: time and
+                               managed memory over a bare endpoint's
           batching [rounds]    automatic batching against none: models that gain much, little, nothing; 64, 16, 1 connections (needs wrk)
           starve [rounds]      p99 of /health/live and a tiny model beside a model at full use whose run takes 500, 35, 5 ms (needs wrk)
           session-start [rounds] large models with and without a kept graph: time of a session

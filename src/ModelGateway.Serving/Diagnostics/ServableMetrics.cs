@@ -5,9 +5,11 @@ using Prometheus;
 namespace ModelGateway.Serving.Diagnostics;
 
 /// <summary>The series of one loaded version. While it is replaced by itself (a reload) two of these share the series: the last one out removes them.</summary>
+/// <remarks>What every request counts goes to <see cref="ServableCounters"/> and from there to the series when they are read.</remarks>
 public sealed class ServableMetrics : IDisposable
 {
-    private static readonly int OutcomeCount = Enum.GetValues<CacheOutcome>().Length;
+    private static readonly CacheLevel[] Levels = Enum.GetValues<CacheLevel>();
+    private static readonly CacheOutcome[] LookupOutcomes = Enum.GetValues<CacheOutcome>();
     private static readonly string[] Stages = ["read", "cache", "wait", "run", "write"];
 
     // Guarded by itself: how many live objects use the series of "model/version" of one registry.
@@ -18,9 +20,18 @@ public sealed class ServableMetrics : IDisposable
     private readonly string _version;
     private readonly ConcurrentDictionary<string, Counter.Child> _outcomes = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Counter.Child> _bypasses = new(StringComparer.Ordinal);
-    private readonly Histogram.Child[] _stages;
-    private readonly Counter.Child?[] _lookups = new Counter.Child?[Enum.GetValues<CacheLevel>().Length * OutcomeCount];
-    private Counter.Child? _successes;
+    private readonly Histogram.Child _total;
+    private readonly (CoreHistogram Counted, Histogram.Child Shown)[] _stages;
+    private readonly Gauge.Child _inFlight;
+    private readonly Gauge.Child _instancesBusy;
+
+    // What the series have of the counters; guarded by the gate, as is all that is published.
+    private readonly Lock _gate = new();
+    private readonly Dictionary<(CacheLevel, CacheOutcome), long> _publishedLookups = [];
+    private long _publishedInFlight;
+    private int _publishedBusy;
+    private long _publishedJoinable;
+    private long _publishedSuccesses;
     private Histogram.Child? _batchRows;
     private Histogram.Child? _batchRequests;
     private bool _disposed;
@@ -35,24 +46,23 @@ public sealed class ServableMetrics : IDisposable
             Users[Key] = Users.GetValueOrDefault(Key) + 1;
         }
 
-        RequestSeconds = metrics.RequestSeconds.WithLabels(_model, _version);
-        _stages = [.. Stages.Select(stage => metrics.StageSeconds.WithLabels(_model, _version, stage))];
-        InFlight = metrics.InFlight.WithLabels(_model, _version);
+        _total = metrics.RequestSeconds.WithLabels(_model, _version);
+        CoreHistogram[] counted = [Counters.Read, Counters.Cache, Counters.Wait, Counters.Run, Counters.Write];
+        _stages = [.. Stages.Zip(counted, (stage, histogram) => (histogram, metrics.StageSeconds.WithLabels(_model, _version, stage)))];
+        _inFlight = metrics.InFlight.WithLabels(_model, _version);
         QueueDepth = metrics.QueueDepth.WithLabels(_model, _version);
-        InstancesBusy = metrics.InstancesBusy.WithLabels(_model, _version);
+        _instancesBusy = metrics.InstancesBusy.WithLabels(_model, _version);
+        metrics.Add(this);
     }
-
-    /// <summary>Whole requests.</summary>
-    public Histogram.Child RequestSeconds { get; }
-
-    /// <summary>Requests being handled.</summary>
-    public Gauge.Child InFlight { get; }
 
     /// <summary>Requests waiting for an instance.</summary>
     public Gauge.Child QueueDepth { get; }
 
-    /// <summary>Runs in progress.</summary>
-    public Gauge.Child InstancesBusy { get; }
+    /// <summary>Where requests count.</summary>
+    internal ServableCounters Counters { get; } = new();
+
+    /// <summary>Tells the runs in progress; null until there is a pool.</summary>
+    internal Func<int>? InstancesBusy { get; set; }
 
     private (ServingMetrics Metrics, string Model, string Version) Key => (_metrics, _model, _version);
 
@@ -60,42 +70,40 @@ public sealed class ServableMetrics : IDisposable
     public void Count(string outcome) =>
         _outcomes.GetOrAdd(outcome, static (key, self) => self._metrics.Requests.WithLabels(self._model, self._version, key), this).Inc();
 
-    /// <summary>Counts a request that was answered.</summary>
-    public void CountSuccess(TimeSpan total)
-    {
-        (_successes ??= _metrics.Requests.WithLabels(_model, _version, "success")).Inc();
-        RequestSeconds.Observe(total.TotalSeconds);
-    }
+    /// <summary>A request is being handled, until <see cref="Leave"/>.</summary>
+    public void Enter() => Counters.Enter();
+
+    /// <summary>A request is no longer handled.</summary>
+    public void Leave() => Counters.Leave();
+
+    /// <summary>Counts a request that was answered without a run of its own: as other servers do, neither an inference nor an execution.</summary>
+    public void CountHit(TimeSpan total, TimeSpan lookup) => Counters.CountHit(total, lookup);
+
+    /// <summary>Counts an answered request that the model ran for; the run itself is counted apart.</summary>
+    /// <param name="rows">Its rows; what has no batch dimension has one.</param>
+    /// <param name="stages">Where its time went.</param>
+    /// <param name="isMiss">The cache was looked into, and found nothing.</param>
+    /// <param name="now">A timestamp of <see cref="System.Diagnostics.Stopwatch"/>.</param>
+    public void CountAnswer(long rows, in AnswerStages stages, bool isMiss, long now) => Counters.CountAnswer(rows, stages, isMiss, now);
+
+    /// <summary>Counts a request that was refused or failed, besides its outcome.</summary>
+    public void CountFailure(TimeSpan total) => Counters.CountFailure(total);
 
     /// <summary>Counts a look into the cache.</summary>
-    public void CountLookup(CacheLevel level, CacheOutcome outcome)
-    {
-        // Two threads that make a series at once get the same one.
-        int index = ((int)level * OutcomeCount) + (int)outcome;
-        Counter.Child series = _lookups[index] ??= _metrics.CacheLookups.WithLabels(
-            _model, _version, level.ToString().ToLowerInvariant(), outcome.ToString().ToLowerInvariant());
-        series.Inc();
-    }
+    public void CountLookup(CacheLevel level, CacheOutcome outcome) => Counters.CountLookup(level, outcome);
 
     /// <summary>Counts a request that passes the cache by; the reason is one of a small fixed set.</summary>
     public void CountBypass(string reason) =>
         _bypasses.GetOrAdd(reason, static (key, self) => self._metrics.CacheBypasses.WithLabels(self._model, self._version, key), this).Inc();
 
-    /// <summary>Observes the stages of one request that the model ran for, in seconds.</summary>
-    public void ObserveStages(double read, double cache, double wait, double run, double write)
-    {
-        _stages[0].Observe(read);
-        _stages[1].Observe(cache);
-        _stages[2].Observe(wait);
-        _stages[3].Observe(run);
-        _stages[4].Observe(write);
-    }
-
     /// <summary>Observes a run of a model whose requests may be run together.</summary>
-    public void ObserveBatch(long rows, int requests)
+    /// <param name="rows">Of the run.</param>
+    /// <param name="requests">That shared it.</param>
+    /// <param name="runs">How many such runs.</param>
+    public void ObserveBatch(long rows, int requests, long runs = 1)
     {
-        (_batchRows ??= _metrics.BatchRows.WithLabels(_model, _version)).Observe(rows);
-        (_batchRequests ??= _metrics.BatchRequests.WithLabels(_model, _version)).Observe(requests);
+        (_batchRows ??= _metrics.BatchRows.WithLabels(_model, _version)).Observe(rows, runs);
+        (_batchRequests ??= _metrics.BatchRequests.WithLabels(_model, _version)).Observe(requests, runs);
     }
 
     /// <summary>What is known once the version is loaded.</summary>
@@ -105,6 +113,39 @@ public sealed class ServableMetrics : IDisposable
         _metrics.Instances.WithLabels(_model, _version).Set(instances);
         _metrics.MemoryBytes.WithLabels(_model, _version).Set(memoryBytes);
         _metrics.LoadSeconds.WithLabels(_model, _version).Set(loadTime.TotalSeconds);
+    }
+
+    /// <summary>Brings the series up to what was counted.</summary>
+    internal void Publish()
+    {
+        lock (_gate)
+        {
+            Counters.Total.Publish(_total);
+            foreach ((CoreHistogram counted, Histogram.Child shown) in _stages)
+            {
+                counted.Publish(shown);
+            }
+
+            if (Counters.Total.Total.Count is var successes && successes > _publishedSuccesses)
+            {
+                _metrics.Requests.WithLabels(_model, _version, "success").Inc(successes - _publishedSuccesses);
+                _publishedSuccesses = successes;
+            }
+
+            if (Counters.JoinableRuns is var joinable && joinable > _publishedJoinable)
+            {
+                ObserveBatch(1, 1, joinable - _publishedJoinable);
+                _publishedJoinable = joinable;
+            }
+
+            PublishLookups();
+            long inFlight = Counters.NowInFlight;
+            _inFlight.Inc(inFlight - _publishedInFlight);
+            _publishedInFlight = inFlight;
+            int busy = InstancesBusy?.Invoke() ?? 0;
+            _instancesBusy.Inc(busy - _publishedBusy);
+            _publishedBusy = busy;
+        }
     }
 
     /// <summary>Removes every series of the version, unless a reload of it still uses them.</summary>
@@ -118,13 +159,32 @@ public sealed class ServableMetrics : IDisposable
             }
 
             _disposed = true;
+            _metrics.Remove(this);
             if (--Users[Key] > 0)
             {
+                Publish();
                 return;
             }
 
             Users.Remove(Key);
             Remove();
+        }
+    }
+
+    private void PublishLookups()
+    {
+        foreach (CacheLevel level in Levels)
+        {
+            foreach (CacheOutcome outcome in LookupOutcomes)
+            {
+                long counted = Counters.LookupsOf(level, outcome);
+                long added = counted - _publishedLookups.GetValueOrDefault((level, outcome));
+                if (added > 0)
+                {
+                    _metrics.CacheLookups.WithLabels(_model, _version, level.ToString().ToLowerInvariant(), outcome.ToString().ToLowerInvariant()).Inc(added);
+                    _publishedLookups[(level, outcome)] = counted;
+                }
+            }
         }
     }
 

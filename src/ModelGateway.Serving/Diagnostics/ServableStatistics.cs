@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 
 namespace ModelGateway.Serving.Diagnostics;
 
@@ -11,59 +12,75 @@ public sealed class ServableStatistics
     // Callers choose the sizes of their batches: of more different ones only the first are kept.
     private const int MostSizes = 256;
 
-    private readonly DurationTotal[] _totals = new DurationTotal[8];
+    private readonly ServableCounters _counters;
     private readonly ConcurrentDictionary<long, BatchTotal> _batches = new();
     private int _sizes;
-    private long _inferences;
     private long _executions;
-    private long _lastInference;
+
+    /// <summary>The totals of what <paramref name="metrics"/> count, and of the runs that are counted here.</summary>
+    public ServableStatistics(ServableMetrics metrics) => _counters = metrics.Counters;
 
     /// <summary>Rows predicted (a request without a batch dimension counts as one).</summary>
-    public long Inferences => Volatile.Read(ref _inferences);
+    public long Inferences => _counters.RowsRun;
 
     /// <summary>Runs of the graph.</summary>
-    public long Executions => Volatile.Read(ref _executions);
+    public long Executions => Volatile.Read(ref _executions) + _counters.SingleRuns.Count;
 
     /// <summary>When the last run ended, in milliseconds since 1970; 0 if there was none.</summary>
-    public long LastInferenceUnixMilliseconds => Volatile.Read(ref _lastInference);
+    public long LastInferenceUnixMilliseconds =>
+        _counters.LastRunTimestamp is > 0 and var last ? (DateTimeOffset.UtcNow - Stopwatch.GetElapsedTime(last)).ToUnixTimeMilliseconds() : 0;
 
     /// <summary>Requests answered, with their whole duration.</summary>
-    public (long Count, long Nanoseconds) Success => _totals[0].Read();
+    public (long Count, long Nanoseconds) Success => ToNanoseconds(_counters.Total.Total);
 
     /// <summary>Requests refused or failed after the version was found.</summary>
-    public (long Count, long Nanoseconds) Fail => _totals[1].Read();
+    public (long Count, long Nanoseconds) Fail => ToNanoseconds(_counters.Failures);
 
     /// <summary>Waiting for an instance.</summary>
-    public (long Count, long Nanoseconds) Queue => _totals[2].Read();
+    public (long Count, long Nanoseconds) Queue => ToNanoseconds(_counters.Wait.Total);
 
     /// <summary>Reading the body and its tensors.</summary>
-    public (long Count, long Nanoseconds) ComputeInput => _totals[3].Read();
+    public (long Count, long Nanoseconds) ComputeInput => ToNanoseconds(_counters.Read.Total);
 
     /// <summary>Running the graph.</summary>
-    public (long Count, long Nanoseconds) ComputeInfer => _totals[4].Read();
+    public (long Count, long Nanoseconds) ComputeInfer => ToNanoseconds(_counters.Run.Total);
 
     /// <summary>Writing the answer.</summary>
-    public (long Count, long Nanoseconds) ComputeOutput => _totals[5].Read();
+    public (long Count, long Nanoseconds) ComputeOutput => ToNanoseconds(_counters.Write.Total);
 
     /// <summary>Answers from the cache, with the time that looking took.</summary>
-    public (long Count, long Nanoseconds) CacheHit => _totals[6].Read();
+    public (long Count, long Nanoseconds) CacheHit => ToNanoseconds(_counters.Hits);
 
     /// <summary>Looks into the cache that found nothing, with their time.</summary>
-    public (long Count, long Nanoseconds) CacheMiss => _totals[7].Read();
+    public (long Count, long Nanoseconds) CacheMiss => ToNanoseconds(_counters.Misses);
 
     /// <summary>Runs by their rows, ascending.</summary>
-    public IReadOnlyList<BatchStatistics> Batches =>
-        [.. _batches.OrderBy(batch => batch.Key).Select(batch => new BatchStatistics(batch.Key, batch.Value.Input.Read(), batch.Value.Infer.Read(), batch.Value.Output.Read()))];
-
-    /// <summary>Counts a request that was answered without a run of its own: as other servers do, neither an inference nor an execution.</summary>
-    public void CountHit(TimeSpan total, TimeSpan lookup)
+    public IReadOnlyList<BatchStatistics> Batches
     {
-        _totals[0].Add(total);
-        _totals[6].Add(lookup);
+        get
+        {
+            SortedDictionary<long, BatchStatistics> batches = [];
+            foreach ((long rows, BatchTotal total) in _batches)
+            {
+                batches[rows] = new BatchStatistics(rows, total.Input.Read(), total.Infer.Read(), total.Output.Read());
+            }
+
+            if (ToNanoseconds(_counters.SingleRuns) is (> 0, _) singles)
+            {
+                BatchStatistics others = batches.GetValueOrDefault(1, new BatchStatistics(1, default, default, default));
+                batches[1] = new BatchStatistics(
+                    1, (others.Input.Count + singles.Count, others.Input.Nanoseconds), (others.Infer.Count + singles.Count, others.Infer.Nanoseconds + singles.Nanoseconds),
+                    (others.Output.Count + singles.Count, others.Output.Nanoseconds));
+            }
+
+            return [.. batches.Values];
+        }
     }
 
-    /// <summary>Counts a look that found nothing, besides the request.</summary>
-    public void CountMiss(TimeSpan lookup) => _totals[7].Add(lookup);
+    /// <summary>Counts a run of one row for one request, on that request's thread.</summary>
+    /// <param name="infer">Time of the run.</param>
+    /// <param name="isJoinable">Others could have shared it.</param>
+    public void CountSingleRun(TimeSpan infer, bool isJoinable) => _counters.CountSingleRun(infer, isJoinable);
 
     /// <summary>Counts a run of the graph; several requests may share it.</summary>
     /// <param name="rows">Rows of all of them.</param>
@@ -88,20 +105,7 @@ public sealed class ServableStatistics
         batch.Output.Add(output);
     }
 
-    /// <summary>Counts an answered request that the model ran for; the run itself is counted apart.</summary>
-    public void CountSuccess(long rows, TimeSpan total, TimeSpan read, TimeSpan wait, TimeSpan run, TimeSpan write, DateTimeOffset now)
-    {
-        Interlocked.Add(ref _inferences, rows);
-        Volatile.Write(ref _lastInference, now.ToUnixTimeMilliseconds());
-        _totals[0].Add(total);
-        _totals[2].Add(wait);
-        _totals[3].Add(read);
-        _totals[4].Add(run);
-        _totals[5].Add(write);
-    }
-
-    /// <summary>Counts a request that was refused or failed.</summary>
-    public void CountFailure(TimeSpan total) => _totals[1].Add(total);
+    private static (long Count, long Nanoseconds) ToNanoseconds((long Count, long Ticks) total) => (total.Count, total.Ticks * TimeSpan.NanosecondsPerTick);
 
     private sealed class BatchTotal
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Prometheus;
 
 namespace ModelGateway.Serving.Diagnostics;
@@ -20,10 +21,13 @@ public sealed class ServingMetrics
 
     private static readonly string[] ServableLabels = ["model", "version"];
 
+    private readonly ConcurrentDictionary<ServableMetrics, byte> _servables = new();
+
     /// <summary>Registers the metrics in <paramref name="registry"/>.</summary>
     public ServingMetrics(CollectorRegistry registry)
     {
         MetricFactory metrics = Metrics.WithCustomRegistry(registry);
+        registry.AddBeforeCollectCallback(Publish);
         Requests = metrics.CreateCounter(
             "modelgateway_requests_total", "Prediction requests by outcome.", ["model", "version", "outcome"]);
         RequestSeconds = metrics.CreateHistogram(
@@ -176,6 +180,19 @@ public sealed class ServingMetrics
 
     /// <summary>The series of one version, resolved once so that a request touches no dictionary.</summary>
     public ServableMetrics ForServable(string model, long version) => new(this, model, version);
+
+    /// <summary>Brings all series up to what was counted; done before they are collected.</summary>
+    internal void Publish()
+    {
+        foreach (ServableMetrics servable in _servables.Keys)
+        {
+            servable.Publish();
+        }
+    }
+
+    internal void Add(ServableMetrics servable) => _servables.TryAdd(servable, 0);
+
+    internal void Remove(ServableMetrics servable) => _servables.TryRemove(servable, out _);
 
     /// <summary>Counts a request that never reached a version: the model is unknown or not ready. No client text becomes a label.</summary>
     public void CountUnrouted(string outcome) => Requests.WithLabels("", "", outcome).Inc();

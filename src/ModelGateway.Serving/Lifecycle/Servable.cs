@@ -12,16 +12,15 @@ namespace ModelGateway.Serving.Lifecycle;
 /// <summary>One loaded version of one model.</summary>
 /// <remarks>
 /// Lives as long as someone holds it: the manager holds it once, every request once through a <see cref="ServableHandle"/>.
-/// <c>_holders</c> counts them (Interlocked); at zero the session, the artifact and the metrics are disposed, in that
-/// order, and it never rises again. A session must not be disposed while a run is in flight: ONNX Runtime does not guard that.
+/// <c>_holders</c> counts the requests; when the manager has let go and none is left, the session, the artifact and the metrics are disposed, in that
+/// order, and nobody takes hold again. A session must not be disposed while a run is in flight: ONNX Runtime does not guard that.
 /// </remarks>
 public sealed class Servable
 {
     private readonly IModelInstance _instance;
     private readonly ModelArtifact _artifact;
     private readonly Action<Servable> _unloaded;
-    private int _holders = 1;
-    private long _lastUsed = Stopwatch.GetTimestamp();
+    private readonly HolderCount _holders = new();
 
     internal Servable(ServableId id, ModelConfig config, ModelArtifact artifact, IModelInstance instance, InstancePool pool, ServableMetrics metrics, Action<Servable> unloaded)
     {
@@ -33,6 +32,7 @@ public sealed class Servable
         _instance = instance;
         Signature = instance.Signature;
         _unloaded = unloaded;
+        Touch();
     }
 
     /// <summary>Model and version.</summary>
@@ -75,7 +75,7 @@ public sealed class Servable
     public DateTimeOffset ReadyAt { get; internal set; }
 
     /// <summary>The running totals.</summary>
-    public ServableStatistics Statistics { get; init; } = new();
+    public required ServableStatistics Statistics { get; init; }
 
     /// <summary>The metric series.</summary>
     public ServableMetrics Metrics { get; }
@@ -90,10 +90,10 @@ public sealed class Servable
     internal bool ComesBack { get; set; }
 
     /// <summary>When a request last took hold of it, or when it was loaded; a timestamp of <see cref="Stopwatch"/>.</summary>
-    internal long LastUsed => Volatile.Read(ref _lastUsed);
+    internal long LastUsed => _holders.LastNoted;
 
     /// <summary>Nobody holds it but the manager; the next moment a request may.</summary>
-    internal bool IsIdle => Volatile.Read(ref _holders) == 1;
+    internal bool IsIdle => _holders.IsZero;
 
     /// <summary>What its answers are remembered in; null for nothing.</summary>
     public ServableCache? Cache { get; internal set; }
@@ -102,45 +102,57 @@ public sealed class Servable
     internal void Touch() => Touch(Stopwatch.GetTimestamp());
 
     /// <summary>Notes that it is used at a timestamp of <see cref="Stopwatch"/>.</summary>
-    internal void Touch(long now) => Volatile.Write(ref _lastUsed, now);
+    internal void Touch(long now) => _holders.Note(now);
 
     /// <summary>Takes a handle unless the servable is already being disposed.</summary>
     internal ServableHandle? TryAcquire()
     {
-        int holders = Volatile.Read(ref _holders);
-        while (holders > 0)
+        if (_holders.TryEnter(out bool isLast))
         {
-            int seen = Interlocked.CompareExchange(ref _holders, holders + 1, holders);
-            if (seen == holders)
-            {
-                Touch();
-                return new ServableHandle(this);
-            }
+            Touch();
+            return new ServableHandle(this);
+        }
 
-            holders = seen;
+        if (isLast)
+        {
+            Dispose();
         }
 
         return null;
     }
 
-    /// <summary>One holder less; the last one out disposes.</summary>
+    /// <summary>The manager lets go: no request takes hold any more, and the last one out disposes.</summary>
+    internal void Retire()
+    {
+        if (_holders.LetGo())
+        {
+            Dispose();
+        }
+    }
+
+    /// <summary>A request lets go.</summary>
     internal void Release()
     {
-        if (Interlocked.Decrement(ref _holders) == 0)
+        if (_holders.Leave())
         {
-            if (ComesBack)
-            {
-                Cache?.Rest();
-            }
-            else
-            {
-                Cache?.Dispose();
-            }
-
-            _instance.Dispose();
-            _artifact.Dispose();
-            Metrics.Dispose();
-            _unloaded(this);
+            Dispose();
         }
+    }
+
+    private void Dispose()
+    {
+        if (ComesBack)
+        {
+            Cache?.Rest();
+        }
+        else
+        {
+            Cache?.Dispose();
+        }
+
+        _instance.Dispose();
+        _artifact.Dispose();
+        Metrics.Dispose();
+        _unloaded(this);
     }
 }

@@ -95,7 +95,7 @@ internal sealed partial class ServableLoader(
         ServableMetrics series = metrics.ForServable(id.Model, id.Version);
         int concurrency = config.Instances ?? Environment.ProcessorCount;
         var pool = new InstancePool(instance, concurrency, series);
-        var statistics = new ServableStatistics();
+        var statistics = new ServableStatistics(series);
         int queueLimit = config.Limits.QueueLength ?? options.QueueLength;
         var servable = new Servable(id, config, artifact, instance, pool, series, unloaded)
         {

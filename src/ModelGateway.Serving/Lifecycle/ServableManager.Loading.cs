@@ -51,7 +51,7 @@ public sealed partial class ServableManager
         slot.Publish();
 
         // After the view is published; a dispose must not run under the lock.
-        drained.ForEach(servable => ThreadPool.QueueUserWorkItem(static held => held.Release(), servable, preferLocal: false));
+        drained.ForEach(servable => ThreadPool.QueueUserWorkItem(static held => held.Retire(), servable, preferLocal: false));
         AdmitLoads();
     }
 
@@ -183,7 +183,7 @@ public sealed partial class ServableManager
             Pulse();
         }
 
-        replaced?.Release();
+        replaced?.Retire();
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "Whatever a model or a disk does to its load becomes the version's reason; the loader thread lives on.")]

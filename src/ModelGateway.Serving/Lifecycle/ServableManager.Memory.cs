@@ -247,7 +247,7 @@ public sealed partial class ServableManager
         slot.Publish();
 
         // After the view is published; a dispose must not run under the lock.
-        ThreadPool.QueueUserWorkItem(static held => held.Release(), servable, preferLocal: false);
+        ThreadPool.QueueUserWorkItem(static held => held.Retire(), servable, preferLocal: false);
     }
 
     private static bool IsAskedFor(ModelSlot slot, VersionSlot version) =>

@@ -303,7 +303,7 @@ public sealed partial class ServableManager : IDisposable
         }
 
         _threads.Dispose();
-        held.ForEach(servable => servable.Release());
+        held.ForEach(servable => servable.Retire());
         _workers.Dispose();
     }
 

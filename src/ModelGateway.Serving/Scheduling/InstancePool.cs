@@ -12,7 +12,6 @@ namespace ModelGateway.Serving.Scheduling;
 public sealed class InstancePool
 {
     private readonly IModelInstance _instance;
-    private readonly ServableMetrics _metrics;
     private int _lent;
 
     /// <summary>A pool over <paramref name="instance"/>.</summary>
@@ -22,8 +21,8 @@ public sealed class InstancePool
     public InstancePool(IModelInstance instance, int concurrency, ServableMetrics metrics)
     {
         _instance = instance;
-        _metrics = metrics;
         Concurrency = concurrency;
+        metrics.InstancesBusy = () => Lent;
     }
 
     /// <summary>Runs allowed at a time.</summary>
@@ -44,7 +43,6 @@ public sealed class InstancePool
             int seen = Interlocked.CompareExchange(ref _lent, lent + 1, lent);
             if (seen == lent)
             {
-                _metrics.InstancesBusy.Inc();
                 lease = new InstanceLease(this, _instance);
                 return true;
             }
@@ -58,7 +56,6 @@ public sealed class InstancePool
 
     internal void Return()
     {
-        _metrics.InstancesBusy.Dec();
         Interlocked.Decrement(ref _lent);
         Returned?.Invoke();
     }

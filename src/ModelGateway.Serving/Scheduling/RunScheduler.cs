@@ -100,7 +100,7 @@ public sealed class RunScheduler
     {
         long started = Stopwatch.GetTimestamp();
         IReadOnlyList<OutputValue> values = lease.Instance.Run(inputs, outputs, stop);
-        Count(new RunFigures(RunRows.Of(inputs), RunRows.BytesOf(inputs), 1, 0, Stopwatch.GetTimestamp() - started, 0));
+        CountHere(RunRows.Of(inputs), RunRows.BytesOf(inputs), Stopwatch.GetTimestamp() - started);
         return values;
     }
 
@@ -328,6 +328,18 @@ public sealed class RunScheduler
         {
             batch.Execute();
         }
+    }
+
+    private void CountHere(long rows, long bytes, long ticks)
+    {
+        if (rows > 1)
+        {
+            Count(new RunFigures(rows, bytes, 1, 0, ticks, 0));
+            return;
+        }
+
+        Cost.Count(rows, bytes, ticks);
+        _statistics.CountSingleRun(ToTime(ticks), _rules is not null);
     }
 
     private void Count(RunFigures run)

@@ -88,8 +88,7 @@ internal sealed class RepeatedRequests : IDisposable
 
         body.AdvanceTo(read.Buffer.End);
         TimeSpan lookup = Stopwatch.GetElapsedTime(started);
-        servable.Metrics.CountSuccess(lookup);
-        servable.Statistics.CountHit(lookup, lookup);
+        servable.Metrics.CountHit(lookup, lookup);
         PredictSpans.Repeated(http, path.Endpoint, servable, started, default, lookup);
         IHeaderDictionary headers = http.Response.Headers;
         RequestIds.Adopt(http);

@@ -17,7 +17,7 @@ namespace ModelGateway.Protocols;
 /// <summary>The way of a prediction through HTTP, the same for every dialect; the steps are those numbered above <see cref="Predictor"/>.</summary>
 internal sealed class PredictExchange(
     ServableManager manager, Predictor predictor, ServingMetrics metrics, ModelAccess access, RequestBodyReader bodies,
-    CacheDirectiveReader directives, RepeatedAnswers answers, KnownPaths paths, IOptions<GatewayOptions> options, TimeProvider time, RateLimits? limits = null)
+    CacheDirectiveReader directives, RepeatedAnswers answers, KnownPaths paths, IOptions<GatewayOptions> options, RateLimits? limits = null)
 {
     private readonly int _maxBodyBytes = options.Value.Limits.MaxBodyBytes;
     private readonly TimeSpan _bodyTimeout = options.Value.Limits.BodyTimeout;
@@ -115,14 +115,14 @@ internal sealed class PredictExchange(
         using (acquired.Handle)
         {
             Servable servable = acquired.Handle.Servable;
-            servable.Metrics.InFlight.Inc();
+            servable.Metrics.Enter();
             try
             {
                 PredictError? error = body.IsSuccess ? await AnswerAsync(http, spec, servable, protocol, body.Body.Memory, started) : body.Error;
                 if (error is not null)
                 {
                     servable.Metrics.Count(Problems.Outcome(error));
-                    servable.Statistics.CountFailure(Stopwatch.GetElapsedTime(started));
+                    servable.Metrics.CountFailure(Stopwatch.GetElapsedTime(started));
                     await Problems.WriteAsync(http, error);
                 }
             }
@@ -134,7 +134,7 @@ internal sealed class PredictExchange(
             }
             finally
             {
-                servable.Metrics.InFlight.Dec();
+                servable.Metrics.Leave();
             }
         }
     }
@@ -146,7 +146,7 @@ internal sealed class PredictExchange(
         RepeatedAnswer repeated = answers.Look(http, spec, servable, protocol, wish, body.Span, received);
         if (repeated.Found is { } finished)
         {
-            CountHit(servable, started, repeated.Report);
+            servable.Metrics.CountHit(Stopwatch.GetElapsedTime(started), repeated.Report.Lookup);
             PredictSpans.Repeated(http, null, servable, started, Stopwatch.GetElapsedTime(started, received), repeated.Report.Lookup);
             http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(Stopwatch.GetElapsedTime(started, received), repeated.Report.Lookup);
             CacheStatus.Set(http.Response, repeated.Report);
@@ -223,32 +223,20 @@ internal sealed class PredictExchange(
         return null;
     }
 
-    // As little as can be: of a hit, what is counted is a good part of the cost.
-    private static void CountHit(Servable servable, long started, in CacheReport report)
+    private static void Count(Servable servable, PredictRequest request, long started, TimeSpan read, PredictResponse response, TimeSpan write)
     {
-        TimeSpan total = Stopwatch.GetElapsedTime(started);
-        servable.Metrics.CountSuccess(total);
-        servable.Statistics.CountHit(total, report.Lookup);
-    }
-
-    private void Count(Servable servable, PredictRequest request, long started, TimeSpan read, PredictResponse response, TimeSpan write)
-    {
-        TimeSpan total = Stopwatch.GetElapsedTime(started);
+        long now = Stopwatch.GetTimestamp();
+        TimeSpan total = Stopwatch.GetElapsedTime(started, now);
         PredictTimings timings = response.Timings;
         TimeSpan lookup = response.Cache.Lookup;
-        servable.Metrics.CountSuccess(total);
         if (response.Cache.Use is CacheUse.Hit or CacheUse.Collapsed)
         {
-            servable.Statistics.CountHit(total, lookup);
+            servable.Metrics.CountHit(total, lookup);
             return;
         }
 
-        servable.Metrics.ObserveStages(read.TotalSeconds, lookup.TotalSeconds, timings.Wait.TotalSeconds, timings.Run.TotalSeconds, write.TotalSeconds);
-        servable.Statistics.CountSuccess(response.Cache.RowsRun ?? RowsOf(request), total, read, timings.Wait, timings.Run, write, time.GetUtcNow());
-        if (response.Cache.Use != CacheUse.Bypass)
-        {
-            servable.Statistics.CountMiss(lookup);
-        }
+        var stages = new AnswerStages(total, read, lookup, timings.Wait, timings.Run, write);
+        servable.Metrics.CountAnswer(response.Cache.RowsRun ?? RowsOf(request), stages, response.Cache.Use != CacheUse.Bypass, now);
     }
 
     private static long RowsOf(PredictRequest request) => request.Inputs.Count > 0 && request.Inputs[0].Tensor.Shape is { Length: > 0 } shape ? shape[0] : 1;

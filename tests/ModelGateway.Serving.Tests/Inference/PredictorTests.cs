@@ -274,8 +274,8 @@ public sealed class PredictorTests : IAsyncLifetime, IDisposable
     private void AssertFree()
     {
         // A ticket whose caller left the queue still holds its instance until its turn comes: a moment later than the answer.
-        ServableMetrics metrics = _handle!.Servable.Metrics;
-        Assert.True(SpinWait.SpinUntil(() => (metrics.InstancesBusy.Value, metrics.QueueDepth.Value) == (0, 0), TimeSpan.FromSeconds(30)), "An instance was not given back.");
+        Servable servable = _handle!.Servable;
+        Assert.True(SpinWait.SpinUntil(() => (servable.Pool.Lent, (int)servable.Metrics.QueueDepth.Value) == (0, 0), TimeSpan.FromSeconds(30)), "An instance was not given back.");
         _instance.OnRun = (_, _) => [];
         Assert.True(_handle.Servable.Pool.TryRent(out InstanceLease? lease));
         lease.Dispose();

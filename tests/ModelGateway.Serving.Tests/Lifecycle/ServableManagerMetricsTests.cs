@@ -101,9 +101,8 @@ public sealed class ServableManagerMetricsTests
     private static void Use(ServingHarness serving, string model)
     {
         using ServableHandle handle = serving.Acquire(model);
-        handle.Servable.Metrics.Count("success");
-        handle.Servable.Metrics.ObserveStages(0.001, 0.001, 0.001, 0.001, 0.001);
-        handle.Servable.Metrics.RequestSeconds.Observe(0.004);
+        var stage = TimeSpan.FromMilliseconds(1);
+        handle.Servable.Metrics.CountAnswer(1, new AnswerStages(4 * stage, stage, stage, stage, stage, stage), isMiss: true, Stopwatch.GetTimestamp());
     }
 
     private static double Count(ServingHarness serving, ServableState state) => serving.ServingMetrics.ModelVersions(state).Value;

@@ -17,7 +17,7 @@ public sealed class BatchTensorsTests : IDisposable
     {
         ServableMetrics metrics = new ServingMetrics(Metrics.NewCustomRegistry()).ForServable("m", 1);
         _scheduler = new RunScheduler(
-            new InstancePool(new FakeInstance(), 1, metrics), _workers, new RunSettings(1, 1, null), new RunCost(), (metrics, new ServableStatistics()), TimeProvider.System);
+            new InstancePool(new FakeInstance(), 1, metrics), _workers, new RunSettings(1, 1, null), new RunCost(), (metrics, new ServableStatistics(metrics)), TimeProvider.System);
     }
 
     public static TheoryData<TensorType> Types => [.. Enum.GetValues<TensorType>()];
