@@ -41,21 +41,48 @@ public sealed class PredictionFlights<TResult>
 /// <summary>
 /// One run for any number of equal requests. Each of its callers waits with its own patience and may leave; when all have left, it is stopped.
 /// </summary>
-/// <remarks><c>_gate</c> guards the count of callers; nothing is called under it.</remarks>
+/// <remarks>
+/// <c>_gate</c> guards the count of callers and who is told of the end; nothing is called under it. Whoever began the flight goes on where it lands, without
+/// another turn of the thread pool: it is mostly the only one. The others are many perhaps, and each gets a turn of its own.
+/// </remarks>
 public sealed class PredictionFlight<TResult> : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly CancellationTokenSource _stop = new();
-    private readonly TaskCompletionSource<TResult> _landed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<TResult> _first = new();
+    private TaskCompletionSource<TResult>? _others;
     private int _callers = 1;
     private bool _isClosed;
+    private bool _isLanded;
+    private TResult? _result;
     private bool _isDisposed;
 
     /// <summary>Cancelled when nobody waits any more.</summary>
     public CancellationToken Abandoned => _stop.Token;
 
+    /// <summary>Completes with the flight, or when its first caller leaves; never fails. For that caller alone, who goes on at once, on the thread that lands it.</summary>
+    public Task<TResult> LandedForFirst => _first.Task;
+
     /// <summary>Completes with the flight; never fails.</summary>
-    public Task<TResult> Landed => _landed.Task;
+    public Task<TResult> Landed
+    {
+        get
+        {
+            lock (_gate)
+            {
+                if (_others is null)
+                {
+                    _others = new TaskCompletionSource<TResult>(TaskCreationOptions.RunContinuationsAsynchronously);
+                    if (_isLanded)
+                    {
+                        _others.SetResult(_result!);
+                    }
+                }
+
+                return _others.Task;
+            }
+        }
+    }
 
     /// <summary>Who waits now.</summary>
     public int Callers
@@ -109,8 +136,26 @@ public sealed class PredictionFlight<TResult> : IDisposable
         }
     }
 
-    /// <summary>Gives every caller the result.</summary>
-    public void Land(TResult result) => _landed.TrySetResult(result);
+    /// <summary>The first caller leaves before the end, and goes on with <paramref name="instead"/>.</summary>
+    public void LeaveFirst(TResult instead)
+    {
+        Leave();
+        ThreadPool.UnsafeQueueUserWorkItem(static state => state.First.TrySetResult(state.Instead), (First: _first, Instead: instead), preferLocal: false);
+    }
+
+    /// <summary>Gives every caller the result. The last thing to be done: the first caller's request goes on within this call.</summary>
+    public void Land(TResult result)
+    {
+        TaskCompletionSource<TResult>? others;
+        lock (_gate)
+        {
+            (_isLanded, _result) = (true, result);
+            others = _others;
+        }
+
+        others?.TrySetResult(result);
+        _first.TrySetResult(result);
+    }
 
     /// <summary>After the flight ended; callers may still leave.</summary>
     public void Dispose()

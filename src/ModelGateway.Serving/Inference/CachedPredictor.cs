@@ -182,7 +182,9 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
         using RunDeadline deadline = _deadlines.Rent(patience, cancellationToken);
         bool leads = true;
         PredictionFlight<FlightLanding> flight = work.Request.Cache is { NoCache: true } or { MaxAge: not null } ? new() : _flights.Enter(work.Key, out leads);
-        using CancellationTokenRegistration leaving = deadline.Token.UnsafeRegister(static state => ((PredictionFlight<FlightLanding>)state!).Leave(), flight);
+        using CancellationTokenRegistration leaving = leads
+            ? deadline.Token.UnsafeRegister(static state => ((PredictionFlight<FlightLanding>)state!).LeaveFirst(FlightLanding.Abandoned), flight)
+            : deadline.Token.UnsafeRegister(static state => ((PredictionFlight<FlightLanding>)state!).Leave(), flight);
         if (leads)
         {
             work.Retain();
@@ -200,7 +202,7 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
         FlightLanding? landing = null;
         try
         {
-            landing = flight.Landed.IsCompletedSuccessfully ? flight.Landed.Result : await flight.Landed.WaitAsync(deadline.Token);
+            landing = leads ? await flight.LandedForFirst : await flight.Landed.WaitAsync(deadline.Token);
         }
         catch (OperationCanceledException)
         {
@@ -277,9 +279,9 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
 
         // In this order: who comes after the flight is off the list finds its result in memory.
         _flights.Remove(work.Key, flight);
-        flight.Land(landing);
         flight.Dispose();
         work.Release();
+        flight.Land(landing);
     }
 
     private async ValueTask<FlightLanding> MakeAsync(PredictionFlight<FlightLanding> flight, FlightWork work)

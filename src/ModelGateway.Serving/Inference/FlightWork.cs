@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ModelGateway.Serving.Caching;
 using ModelGateway.Serving.Lifecycle;
 
@@ -37,7 +38,7 @@ internal sealed class FlightWork(Servable servable, ServableCache own, CacheScop
     public void Retain()
     {
         Request.Retain();
-        _handle = Servable.TryAcquire() ?? throw new InvalidOperationException("The caller holds no handle.");
+        _handle = Servable.TryAcquire(Stopwatch.GetTimestamp()) ?? throw new InvalidOperationException("The caller holds no handle.");
     }
 
     public void Release()

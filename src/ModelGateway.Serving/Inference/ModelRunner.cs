@@ -53,12 +53,12 @@ internal sealed partial class ModelRunner(ILogger logger)
     {
         using (lease)
         {
-            using RunDeadline deadline = _deadlines.Rent(patience, caller);
+            using RunDeadline deadline = _deadlines.RentForShort(patience, caller);
             long started = Stopwatch.GetTimestamp();
             try
             {
-                IReadOnlyList<OutputValue> values = servable.Scheduler.Run(lease, inputs, outputs, deadline.Token);
-                return PredictResult.Success(new PredictResponse(servable.Id, values, new PredictTimings(TimeSpan.Zero, Stopwatch.GetElapsedTime(started))) { Cache = cache });
+                IReadOnlyList<OutputValue> values = servable.Scheduler.Run(lease, inputs, outputs, started, deadline.Token, out TimeSpan ran);
+                return PredictResult.Success(new PredictResponse(servable.Id, values, new PredictTimings(TimeSpan.Zero, ran)) { Cache = cache });
             }
             catch (Exception exception) when (exception is OperationCanceledException or ModelRunException)
             {

@@ -8,7 +8,8 @@ namespace ModelGateway.Serving.Inference;
 /// <remarks>A run that goes on when its caller has left retains the request until it ends: <c>_holders</c> counts who still needs the tensors (Interlocked).</remarks>
 public sealed class PredictRequest : IDisposable
 {
-    private readonly List<NamedTensor> _inputs = [];
+    // Most models have one input.
+    private readonly List<NamedTensor> _inputs = new(1);
     private int _holders = 1;
 
     /// <summary>The inputs given, in the caller's order; each name at most once.</summary>

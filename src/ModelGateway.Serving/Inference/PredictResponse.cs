@@ -27,9 +27,9 @@ public sealed class PredictResponse(ServableId servable, IReadOnlyList<OutputVal
     /// <summary>Gives the outputs back.</summary>
     public void Dispose()
     {
-        foreach (OutputValue output in Outputs)
+        for (int i = 0; i < Outputs.Count; i++)
         {
-            output.Dispose();
+            Outputs[i].Dispose();
         }
     }
 }

@@ -10,7 +10,7 @@ namespace ModelGateway.Serving.Inference;
 /// <remarks>
 /// A deadline of less than <see cref="Exact"/> has a timer of its own. The others, which hardly ever come, are looked over by one timer every
 /// <see cref="SweepInterval"/>, and end so much too late at most: setting and stopping a timer for each run shows where runs are tiny. It runs
-/// only while there is something to look over.
+/// only while there is something to look over. The same looks see callers who left a run that is known to be short (<see cref="RentForShort"/>).
 /// </remarks>
 [SuppressMessage("Design", "CA1001", Justification = "The timer is idle when nothing runs, and goes with this object.")]
 internal sealed class RunDeadlines
@@ -39,6 +39,32 @@ internal sealed class RunDeadlines
             return new RunDeadline(caller);
         }
 
+        Source source = Take();
+        source.Caller = default;
+        Start(source, time);
+        CancellationTokenRegistration registration = caller.UnsafeRegister(static state => ((CancellationTokenSource)state!).Cancel(), source);
+        return new RunDeadline(this, source, registration);
+    }
+
+    /// <summary>
+    /// The same for a run that ends, as far as is known, before a caller could leave: that one did is seen by the next look. Registering with the caller's
+    /// token and taking it back would cost more than all the rest.
+    /// </summary>
+    public RunDeadline RentForShort(TimeSpan? left, CancellationToken caller)
+    {
+        if (left is not { } time || time < Exact)
+        {
+            return Rent(left, caller);
+        }
+
+        Source source = Take();
+        source.Caller = caller;
+        Start(source, time);
+        return new RunDeadline(this, source, default);
+    }
+
+    private Source Take()
+    {
         if (!_idle.TryTake(out Source? source))
         {
             source = new Source();
@@ -48,6 +74,11 @@ internal sealed class RunDeadlines
             }
         }
 
+        return source;
+    }
+
+    private void Start(Source source, TimeSpan time)
+    {
         if (time < Exact)
         {
             source.CancelAfter(time);
@@ -58,9 +89,6 @@ internal sealed class RunDeadlines
             Interlocked.Exchange(ref source.Due, Environment.TickCount64 + (long)time.TotalMilliseconds);
             StartSweeping();
         }
-
-        CancellationTokenRegistration registration = caller.UnsafeRegister(static state => ((CancellationTokenSource)state!).Cancel(), source);
-        return new RunDeadline(this, source, registration);
     }
 
     internal void Return(Source source)
@@ -114,9 +142,20 @@ internal sealed class RunDeadlines
             {
                 long time = Volatile.Read(ref source.Due);
                 any |= time > Source.None;
-                if (time > Source.None && time <= now && Interlocked.CompareExchange(ref source.Due, Source.Taken, time) == time)
+                if (time <= Source.None || (time > now && !source.Caller.IsCancellationRequested) || Interlocked.CompareExchange(ref source.Due, Source.Taken, time) != time)
+                {
+                    continue;
+                }
+
+                // What is taken is not rented anew, so that this is what the present run is due to.
+                if (time <= now || source.Caller.IsCancellationRequested)
                 {
                     (due ??= []).Add(source);
+                }
+                else
+                {
+                    // Rented anew within this look, with the same deadline but another caller. Where it was given back meanwhile, it stays taken, and is not used again.
+                    Interlocked.CompareExchange(ref source.Due, time, Source.Taken);
                 }
             }
         }
@@ -141,6 +180,9 @@ internal sealed class RunDeadlines
 
         /// <summary>By <see cref="Environment.TickCount64"/>.</summary>
         public long Due;
+
+        /// <summary>Whose leaving the looks have to see; none where it is registered with. Set before <see cref="Due"/>.</summary>
+        public CancellationToken Caller;
     }
 }
 

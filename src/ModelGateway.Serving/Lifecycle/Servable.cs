@@ -105,11 +105,12 @@ public sealed class Servable
     internal void Touch(long now) => _holders.Note(now);
 
     /// <summary>Takes a handle unless the servable is already being disposed.</summary>
-    internal ServableHandle? TryAcquire()
+    /// <param name="now">A timestamp of <see cref="Stopwatch"/>.</param>
+    internal ServableHandle? TryAcquire(long now)
     {
         if (_holders.TryEnter(out bool isLast))
         {
-            Touch();
+            Touch(now);
             return new ServableHandle(this);
         }
 

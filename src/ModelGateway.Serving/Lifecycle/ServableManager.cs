@@ -96,8 +96,9 @@ public sealed partial class ServableManager : IDisposable
     /// <param name="mayName">Which model names the error may suggest; null for all.</param>
     /// <param name="handle">To be disposed when the answer is written.</param>
     /// <param name="error">Unknown model, unknown version, or not ready.</param>
+    /// <param name="now">A timestamp of <see cref="Stopwatch"/> of a moment ago, where the caller has one: when it was used.</param>
     public bool TryAcquire(
-        in ModelSpec spec, Func<string, bool>? mayName, [NotNullWhen(true)] out ServableHandle? handle, [NotNullWhen(false)] out PredictError? error)
+        in ModelSpec spec, Func<string, bool>? mayName, [NotNullWhen(true)] out ServableHandle? handle, [NotNullWhen(false)] out PredictError? error, long now = 0)
     {
         while (true)
         {
@@ -114,7 +115,7 @@ public sealed partial class ServableManager : IDisposable
                 return false;
             }
 
-            handle = servable.TryAcquire();
+            handle = servable.TryAcquire(now == 0 ? Stopwatch.GetTimestamp() : now);
             if (handle is not null)
             {
                 return true;
@@ -317,12 +318,18 @@ public sealed partial class ServableManager : IDisposable
                 return null;
             }
 
-            IEnumerable<string> names = _models.Keys.Where(name => mayName?.Invoke(name) != false).Order(StringComparer.Ordinal);
-            error = new PredictError(PredictErrorKind.UnknownModel, $"There is no model '{NameSuggestion.Shorten(spec.Model)}'.{NameSuggestion.For(spec.Model, names)}");
+            error = Unknown(spec.Model, mayName);
             return null;
         }
 
         return VersionResolver.Resolve(slot.View, spec, out error);
+    }
+
+    // Apart, since what its lambda captures would be made for every request that finds its model.
+    private PredictError Unknown(string model, Func<string, bool>? mayName)
+    {
+        IEnumerable<string> names = _models.Keys.Where(name => mayName?.Invoke(name) != false).Order(StringComparer.Ordinal);
+        return new PredictError(PredictErrorKind.UnknownModel, $"There is no model '{NameSuggestion.Shorten(model)}'.{NameSuggestion.For(model, names)}");
     }
 
     private static partial class Log

@@ -6,24 +6,25 @@ public sealed class FaultList
     /// <summary>Faults kept; further ones are only counted.</summary>
     public const int Capacity = 32;
 
-    private readonly List<RequestFault> _faults = [];
+    // Made with the first fault: most requests have none.
+    private List<RequestFault>? _faults;
     private int _dropped;
 
     /// <summary>No fault so far.</summary>
-    public bool IsEmpty => _faults.Count == 0;
+    public bool IsEmpty => _faults is null;
 
     /// <summary>Further faults are only counted: making sentences for them would be work that nobody reads.</summary>
-    public bool IsFull => _faults.Count == Capacity;
+    public bool IsFull => _faults?.Count == Capacity;
 
     /// <summary>Faults kept so far.</summary>
-    public IReadOnlyList<RequestFault> Faults => _faults;
+    public IReadOnlyList<RequestFault> Faults => _faults ?? [];
 
     /// <summary>Adds a fault; of a very long target only the start is kept.</summary>
     public void Add(string? target, string message, string? expected = null, string? got = null)
     {
         if (!IsFull)
         {
-            _faults.Add(new RequestFault(target is null ? null : NameSuggestion.Shorten(target), message) { Expected = expected, Got = got });
+            (_faults ??= []).Add(new RequestFault(target is null ? null : NameSuggestion.Shorten(target), message) { Expected = expected, Got = got });
         }
         else
         {
@@ -34,8 +35,8 @@ public sealed class FaultList
     /// <summary>The faults as one error.</summary>
     public PredictError ToError()
     {
-        string message = _faults.Count == 1 ? _faults[0].Message : string.Join(" ", _faults.Select(fault => fault.Message));
+        string message = Faults.Count == 1 ? Faults[0].Message : string.Join(" ", Faults.Select(fault => fault.Message));
         string more = _dropped == 0 ? "" : $" And {_dropped} more.";
-        return new PredictError(PredictErrorKind.InvalidRequest, message + more) { Faults = [.. _faults] };
+        return new PredictError(PredictErrorKind.InvalidRequest, message + more) { Faults = [.. Faults] };
     }
 }

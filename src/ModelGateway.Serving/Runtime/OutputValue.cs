@@ -45,9 +45,9 @@ public sealed class OutputValue : IDisposable
     public void Dispose()
     {
         Labels?.Dispose();
-        foreach (Tensor tensor in Tensors)
+        for (int i = 0; i < Tensors.Count; i++)
         {
-            tensor.Dispose();
+            Tensors[i].Dispose();
         }
     }
 }

@@ -96,11 +96,19 @@ public sealed class RunScheduler
     }
 
     /// <summary>Runs on the lease that <see cref="TryEnter"/> gave; throws what <see cref="IModelInstance.Run"/> throws.</summary>
-    public IReadOnlyList<OutputValue> Run(InstanceLease lease, IReadOnlyList<NamedTensor> inputs, IReadOnlyList<string>? outputs, CancellationToken stop)
+    /// <param name="lease">The lease.</param>
+    /// <param name="inputs">Stay the caller's.</param>
+    /// <param name="outputs">The outputs wanted; null for all.</param>
+    /// <param name="started">A timestamp of <see cref="Stopwatch"/>: now.</param>
+    /// <param name="stop">Stops the run.</param>
+    /// <param name="ran">The time of the run.</param>
+    public IReadOnlyList<OutputValue> Run(
+        InstanceLease lease, IReadOnlyList<NamedTensor> inputs, IReadOnlyList<string>? outputs, long started, CancellationToken stop, out TimeSpan ran)
     {
-        long started = Stopwatch.GetTimestamp();
         IReadOnlyList<OutputValue> values = lease.Instance.Run(inputs, outputs, stop);
-        CountHere(RunRows.Of(inputs), RunRows.BytesOf(inputs), Stopwatch.GetTimestamp() - started);
+        long ticks = Stopwatch.GetTimestamp() - started;
+        ran = ToTime(ticks);
+        CountHere(RunRows.Of(inputs), RunRows.BytesOf(inputs), ticks);
         return values;
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using ModelGateway.Serving.Inference;
 
@@ -13,6 +14,8 @@ internal static class CacheStatus
     private const string Miss = Name + "; fwd=miss";
     private const string MissStored = Name + "; fwd=miss; stored";
     private const string Collapsed = Name + "; fwd=miss; collapsed";
+
+    private static readonly ConcurrentDictionary<string, string> Bypasses = new(StringComparer.Ordinal);
 
     public static void Set(HttpResponse response, in CacheReport report)
     {
@@ -42,7 +45,8 @@ internal static class CacheStatus
         CacheUse.Hit => string.Create(CultureInfo.InvariantCulture, $"{Name}; hit; ttl={(long)Math.Floor(report.TimeToLive.TotalSeconds)}; detail={report.Detail}"),
         CacheUse.Miss => report.Stored ? MissStored : Miss,
         CacheUse.Collapsed => Collapsed,
-        CacheUse.Bypass => $"{Name}; fwd=bypass; detail={report.Detail}",
+        // Reasons are few.
+        CacheUse.Bypass => Bypasses.GetOrAdd(report.Detail ?? "", static detail => $"{Name}; fwd=bypass; detail={detail}"),
         CacheUse.Stale => report.Stored ? Name + "; fwd=stale; stored" : Name + "; fwd=stale",
         CacheUse.Request => report.Stored ? Name + "; fwd=request; stored" : Name + "; fwd=request",
         _ => report.Stored ? Name + "; fwd=partial; stored; detail=rows" : Name + "; fwd=partial",

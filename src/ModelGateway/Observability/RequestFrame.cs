@@ -70,7 +70,7 @@ internal sealed partial class RequestFrame : IDisposable
 
         finally
         {
-            LogRequest(http, current.Elapsed, failure);
+            LogRequest(http, current, failure);
             current.End();
         }
     }
@@ -99,7 +99,7 @@ internal sealed partial class RequestFrame : IDisposable
         return Problems.WriteAsync(http, status);
     }
 
-    private void LogRequest(HttpContext http, TimeSpan elapsed, Exception? failure)
+    private void LogRequest(HttpContext http, CurrentRequest current, Exception? failure)
     {
         int status = http.Response.StatusCode;
         if (failure is null && !HasLine(status))
@@ -114,7 +114,7 @@ internal sealed partial class RequestFrame : IDisposable
         if (_logger.IsEnabled(level))
         {
             string path = http.Request.Path;
-            double milliseconds = elapsed.TotalMilliseconds;
+            double milliseconds = current.Elapsed.TotalMilliseconds;
             Log.Answered(_logger, level, failure, http.Request.Method, path, status, milliseconds);
         }
     }

@@ -32,7 +32,8 @@ internal sealed class PredictExchange(
             return;
         }
 
-        RequestBodyResult read = await ReadAsync(http, LimitOf(spec.Model));
+        int limit = LimitOf(spec.Model);
+        RequestBodyResult read = RequestBodyReader.TryReadAtOnce(http.Request, limit) is { } whole ? RequestBodyResult.Success(whole) : await ReadAsync(http, limit);
         using RequestBody? body = read.Body;
         await PredictAsync(http, spec, protocol, read, started);
     }
@@ -101,7 +102,7 @@ internal sealed class PredictExchange(
     private async Task PredictAsync(HttpContext http, ModelSpec spec, IPredictProtocol protocol, RequestBodyResult body, long started)
     {
         Func<string, bool>? mayName = access.Filter(http);
-        AcquireResult acquired = manager.TryAcquire(spec, mayName, out ServableHandle? held, out _) ? new AcquireResult(held, null)
+        AcquireResult acquired = manager.TryAcquire(spec, mayName, out ServableHandle? held, out _, started) ? new AcquireResult(held, null)
 
             // What cannot be read wakes nobody.
             : body.Error is { } unreadable ? new AcquireResult(null, unreadable)
@@ -142,7 +143,7 @@ internal sealed class PredictExchange(
     private async ValueTask<PredictError?> AnswerAsync(HttpContext http, ModelSpec spec, Servable servable, IPredictProtocol protocol, ReadOnlyMemory<byte> body, long started)
     {
         CacheDirectives wish = directives.Read(http);
-        long received = Stopwatch.GetTimestamp();
+        long received = servable.Cache is null ? started : Stopwatch.GetTimestamp();
         RepeatedAnswer repeated = answers.Look(http, spec, servable, protocol, wish, body.Span, received);
         if (repeated.Found is { } finished)
         {
@@ -189,9 +190,10 @@ internal sealed class PredictExchange(
 
         // Known in full before the first byte leaves: no chunked encoding, and the timing can go into a header.
         http.Response.ContentLength = http.Response.BodyWriter.UnflushedBytes;
-        TimeSpan write = Stopwatch.GetElapsedTime(writing);
+        long written = Stopwatch.GetTimestamp();
+        TimeSpan write = Stopwatch.GetElapsedTime(writing, written);
         http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(read, response.Cache.Lookup, response.Timings, write);
-        Count(servable, request.Prediction, started, read, response, write);
+        Count(servable, request.Prediction, started, written, read, response, write);
         PredictSpans.Ran(servable, started, read, response.Cache, response.Timings, write);
         await http.Response.BodyWriter.FlushAsync(http.RequestAborted);
         return null;
@@ -223,9 +225,8 @@ internal sealed class PredictExchange(
         return null;
     }
 
-    private static void Count(Servable servable, PredictRequest request, long started, TimeSpan read, PredictResponse response, TimeSpan write)
+    private static void Count(Servable servable, PredictRequest request, long started, long now, TimeSpan read, PredictResponse response, TimeSpan write)
     {
-        long now = Stopwatch.GetTimestamp();
         TimeSpan total = Stopwatch.GetElapsedTime(started, now);
         PredictTimings timings = response.Timings;
         TimeSpan lookup = response.Cache.Lookup;

@@ -1,4 +1,3 @@
-using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Inference;
 using ModelGateway.Serving.Lifecycle;
 using ModelGateway.Serving.Models;

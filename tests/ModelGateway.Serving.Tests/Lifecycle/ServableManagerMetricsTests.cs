@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Globalization;
+using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Lifecycle;
 using ModelGateway.TestKit.Onnx;
 using Xunit;

@@ -25,7 +25,7 @@ public sealed class BatchingTests : IDisposable
 
     private readonly RunWorkers _workers = new(1);
     private readonly FakeInstance _instance = new() { Signature = Signature };
-    private readonly ServableStatistics _statistics = new();
+    private ServableStatistics? _statistics;
     private readonly FakeTimeProvider _time = new();
     private readonly List<long> _runs = [];
     private readonly List<string> _stopped = [];
@@ -59,7 +59,7 @@ public sealed class BatchingTests : IDisposable
 
         await AssertDoubledAsync(runs);
         Assert.Equal([5L], _runs);
-        Assert.Equal(1, _statistics.Executions);
+        Assert.Equal(1, _statistics!.Executions);
         BatchStatistics batch = Assert.Single(_statistics.Batches);
         Assert.Equal((5L, 1L, 1L, 1L), (batch.Rows, batch.Input.Count, batch.Infer.Count, batch.Output.Count));
     }
@@ -343,6 +343,7 @@ public sealed class BatchingTests : IDisposable
         ServableMetrics metrics = new ServingMetrics(Metrics.NewCustomRegistry()).ForServable("m", 1);
         var rules = new BatchRules(Signature, maxRows, isAutomatic) { Preferred = preferred ?? [], MaxDelay = delay, Stopped = _stopped.Add };
         _pool = new InstancePool(_instance, concurrency, metrics);
+        _statistics = new ServableStatistics(metrics);
         _scheduler = new RunScheduler(_pool, _workers, new RunSettings(1, length, rules), cost ?? new RunCost(), (metrics, _statistics), _time);
     }
 

@@ -15,7 +15,7 @@ public sealed class RunSchedulerTests : IDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private readonly RunWorkers _workers = new(2);
     private readonly FakeInstance _instance = new();
-    private readonly ServableStatistics _statistics = new();
+    private ServableStatistics? _statistics;
 
     public void Dispose() => _workers.Dispose();
 
@@ -87,7 +87,7 @@ public sealed class RunSchedulerTests : IDisposable
         hold.Set();
 
         await Task.WhenAll(runs).WaitAsync(Patience);
-        Assert.Equal(50, _statistics.Executions);
+        Assert.Equal(50, _statistics!.Executions);
     }
 
     [Fact]
@@ -212,7 +212,7 @@ public sealed class RunSchedulerTests : IDisposable
         RunOutcome outcome = await RunAsync(scheduler, Rows(1)).WaitAsync(Patience);
 
         Assert.Equal("why", Assert.IsType<ModelRunException>(outcome.Fault).Message);
-        Assert.Equal((0, 0L), (pool.Lent, _statistics.Executions));
+        Assert.Equal((0, 0L), (pool.Lent, _statistics!.Executions));
     }
 
     [Fact]
@@ -269,6 +269,7 @@ public sealed class RunSchedulerTests : IDisposable
     {
         ServableMetrics metrics = new ServingMetrics(Metrics.NewCustomRegistry()).ForServable("m", 1);
         var pool = new InstancePool(_instance, concurrency, metrics);
+        _statistics = new ServableStatistics(metrics);
         return (new RunScheduler(pool, _workers, new RunSettings(1, length, null), cost, (metrics, _statistics), time ?? TimeProvider.System), pool);
     }
 }

@@ -16,6 +16,27 @@ internal sealed class RequestBodyReader(TimeProvider time)
     private const int SmallBody = 16 * 1024;
     private const int FirstRentOfUnknownLength = 16 * 1024;
 
+    /// <summary>The body of a small request that came with its headers, as most do; null where <see cref="ReadAsync"/> has to see to it, and then nothing was taken.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="max">The limit, in bytes.</param>
+    public static RequestBody? TryReadAtOnce(HttpRequest request, int max)
+    {
+        if (request.ContentLength is not <= SmallBody || request.ContentLength > max || request.Headers.ContentEncoding.Count > 0)
+        {
+            return null;
+        }
+
+        try
+        {
+            return TryReceiveAtOnce(request, max) is { } whole ? new RequestBody(whole) : null;
+        }
+        catch (Exception exception) when (exception is IOException or BadHttpRequestException)
+        {
+            // Who reads it next meets the same, and answers.
+            return null;
+        }
+    }
+
     /// <summary>The body, or the error that refuses it.</summary>
     /// <exception cref="OperationCanceledException">The caller left.</exception>
     public async ValueTask<RequestBodyResult> ReadAsync(HttpRequest request, RequestBodyLimits limits)

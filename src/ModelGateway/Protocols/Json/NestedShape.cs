@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace ModelGateway.Protocols.Json;
@@ -10,14 +11,11 @@ internal struct NestedShape
 {
     private const int UsualRank = 4;
     private const int Unknown = -1;
-    private Level[] _levels;
+    private UsualLevels _levels;
+    private Level[]? _deeper;
     private int _rank;
 
-    public NestedShape()
-    {
-        _levels = new Level[UsualRank];
-        _rank = Unknown;
-    }
+    public NestedShape() => _rank = Unknown;
 
     /// <summary>Arrays open at the moment.</summary>
     public int Depth { get; private set; }
@@ -30,12 +28,12 @@ internal struct NestedShape
             return false;
         }
 
-        if (Depth == _levels.Length)
+        if (Depth >= UsualRank + (_deeper?.Length ?? 0))
         {
-            Array.Resize(ref _levels, Depth * 2);
+            Array.Resize(ref _deeper, Depth);
         }
 
-        _levels[Depth++].Count = 0;
+        At(ref this, Depth++).Count = 0;
         return true;
     }
 
@@ -47,14 +45,14 @@ internal struct NestedShape
     }
 
     /// <summary>The element is done with: what comes next has the next position.</summary>
-    public readonly void CountElement() => CountElements(1);
+    public void CountElement() => CountElements(1);
 
     /// <summary>So many elements are done with.</summary>
-    public readonly void CountElements(int count)
+    public void CountElements(int count)
     {
         if (Depth > 0)
         {
-            _levels[Depth - 1].Count += count;
+            At(ref this, Depth - 1).Count += count;
         }
     }
 
@@ -67,9 +65,10 @@ internal struct NestedShape
         (Depth, _rank) = mark;
 
         // Arrays deeper than this one were closed before only where the rank was known, and are then as long as those.
-        for (int i = mark.Rank == Unknown ? Depth : _levels.Length; i < _levels.Length; i++)
+        int levels = UsualRank + (_deeper?.Length ?? 0);
+        for (int i = mark.Rank == Unknown ? Depth : levels; i < levels; i++)
         {
-            _levels[i].IsKnown = false;
+            At(ref this, i).IsKnown = false;
         }
     }
 
@@ -78,7 +77,7 @@ internal struct NestedShape
     {
         // Nothing was deeper, so the elements that are not there would stand here.
         _rank = _rank == Unknown ? Depth : _rank;
-        ref Level level = ref _levels[--Depth];
+        ref Level level = ref At(ref this, --Depth);
         length = level.Count;
         expected = level.IsKnown ? level.Dimension : length;
         level.Dimension = expected;
@@ -98,7 +97,7 @@ internal struct NestedShape
         var text = new StringBuilder();
         for (int i = 0; i < Depth; i++)
         {
-            text.Append('[').Append(_levels[i].Count).Append(']');
+            text.Append('[').Append(At(i).Count).Append(']');
         }
 
         return text.ToString();
@@ -110,10 +109,20 @@ internal struct NestedShape
         long[] dimensions = _rank == 0 ? [] : new long[_rank];
         for (int i = 0; i < dimensions.Length; i++)
         {
-            dimensions[i] = _levels[i].Dimension;
+            dimensions[i] = At(i).Dimension;
         }
 
         return dimensions;
+    }
+
+    private static ref Level At(ref NestedShape shape, int depth) => ref depth < UsualRank ? ref shape._levels[depth] : ref shape._deeper![depth - UsualRank];
+
+    private readonly Level At(int depth) => depth < UsualRank ? _levels[depth] : _deeper![depth - UsualRank];
+
+    [InlineArray(UsualRank)]
+    private struct UsualLevels
+    {
+        private Level _first;
     }
 
     private struct Level

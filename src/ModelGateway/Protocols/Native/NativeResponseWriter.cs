@@ -17,11 +17,13 @@ internal static class NativeResponseWriter
     /// <summary>Why the response cannot be written; null if it can. Ask before the status line is out.</summary>
     public static PredictError? Check(PredictResponse response)
     {
-        foreach (OutputValue output in response.Outputs)
+        // By index: an enumerator of an interface is an object for each request.
+        for (int i = 0; i < response.Outputs.Count; i++)
         {
-            foreach (Tensor tensor in output.Tensors)
+            OutputValue output = response.Outputs[i];
+            for (int j = 0; j < output.Tensors.Count; j++)
             {
-                if (!JsonTensorWriter.CanNest(tensor.Shape))
+                if (!JsonTensorWriter.CanNest(output.Tensors[j].Shape))
                 {
                     return new PredictError(
                         PredictErrorKind.ModelRefused,
