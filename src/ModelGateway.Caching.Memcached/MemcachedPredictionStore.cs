@@ -38,6 +38,8 @@ public sealed class MemcachedPredictionStore : IPredictionStore
 
     public int MaxValueBytes { get; }
 
+    public bool EndsCancelledCalls => true;
+
     public async ValueTask<IMemoryOwner<byte>?> GetAsync(PredictionKey key, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();

@@ -31,16 +31,24 @@ internal sealed class RedisPredictionStore : IPredictionStore
 
     public int MaxValueBytes => LargestValue;
 
+    public bool EndsCancelledCalls => true;
+
     public async ValueTask<IMemoryOwner<byte>?> GetAsync(PredictionKey key, CancellationToken cancellationToken)
     {
+        // What requests wait for: one state machine, and not that of WaitAsync in it.
         Task<Lease<byte>?> pending = Ready(cancellationToken).StringGetLeaseAsync(_keys.Value(key));
         try
         {
-            return await WaitAsync(pending, cancellationToken);
+            return await pending.WaitAsync(cancellationToken);
         }
-        catch
+        catch (Exception exception)
         {
             GiveBack(pending);
+            if (Explain(exception) is { } explained)
+            {
+                throw explained;
+            }
+
             throw;
         }
     }
@@ -162,15 +170,21 @@ internal sealed class RedisPredictionStore : IPredictionStore
         return _connection.Database;
     }
 
+    // The client says no more than that it has no connection.
+    private RedisConnectionException? Explain(Exception exception) =>
+        exception is RedisConnectionException { FailureType: ConnectionFailureType.UnableToResolvePhysicalConnection } && _connection.Failure is { } reason
+            ? new RedisConnectionException(ConnectionFailureType.UnableToResolvePhysicalConnection, CommandFlags.None, $"Redis cannot be reached: {reason}")
+            : null;
+
     private async Task<TResult> WaitAsync<TResult>(Task<TResult> pending, CancellationToken cancellationToken)
     {
         try
         {
             return await pending.WaitAsync(cancellationToken);
         }
-        catch (RedisConnectionException exception) when (_connection.Failure is { } reason && exception.FailureType == ConnectionFailureType.UnableToResolvePhysicalConnection)
+        catch (RedisConnectionException exception) when (Explain(exception) is { } explained)
         {
-            throw new RedisConnectionException(exception.FailureType, CommandFlags.None, $"Redis cannot be reached: {reason}");
+            throw explained;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {

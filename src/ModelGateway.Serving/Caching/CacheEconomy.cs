@@ -76,10 +76,13 @@ public sealed class CacheEconomy
     }
 
     /// <summary>A look that found something.</summary>
-    public void CountHit()
+    public void CountHit() => CountHits(1);
+
+    /// <summary>Looks that found something, of a caller who makes so many that each of them would be felt.</summary>
+    public void CountHits(int count)
     {
-        _hits++;
-        CountLook();
+        _hits += count;
+        CountLooks(count);
     }
 
     /// <summary>A look that found nothing.</summary>
@@ -88,7 +91,7 @@ public sealed class CacheEconomy
     {
         _lookTicks = Mean(_lookTicks, cost.Ticks);
         _misses += _misses < Measured ? 1 : 0;
-        CountLook();
+        CountLooks(1);
     }
 
     /// <summary>A run of the model, or what the maker of a stored answer said that it took.</summary>
@@ -96,9 +99,10 @@ public sealed class CacheEconomy
 
     private static double Mean(double mean, long ticks) => mean <= 0 ? ticks : mean + (Weight * (Math.Min(ticks, mean * 8) - mean));
 
-    private void CountLook()
+    private void CountLooks(int count)
     {
-        if (++_looks >= Halved)
+        _looks += count;
+        if (_looks >= Halved)
         {
             // What was long ago counts less.
             _hits /= 2;

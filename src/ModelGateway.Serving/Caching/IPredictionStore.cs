@@ -18,6 +18,12 @@ public interface IPredictionStore : IAsyncDisposable
     /// <summary>The largest value it takes; bytes.</summary>
     int MaxValueBytes { get; }
 
+    /// <summary>
+    /// A call ends when its token is cancelled, at once and whatever the server does, as <c>PredictionStoreContract</c> of the tests asks of a store; then
+    /// nobody needs to stand beside it and watch the same token.
+    /// </summary>
+    bool EndsCancelledCalls => false;
+
     /// <summary>A value, which the caller disposes; null where there is none.</summary>
     ValueTask<IMemoryOwner<byte>?> GetAsync(PredictionKey key, CancellationToken cancellationToken);
 

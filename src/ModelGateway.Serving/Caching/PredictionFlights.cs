@@ -50,7 +50,7 @@ public sealed class PredictionFlight<TResult> : IDisposable
     private readonly Lock _gate = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource<TResult> _first = new();
-    private TaskCompletionSource<TResult>? _others;
+    private FlightSeat<TResult>? _seats;
     private int _callers = 1;
     private bool _isClosed;
     private bool _isLanded;
@@ -64,24 +64,24 @@ public sealed class PredictionFlight<TResult> : IDisposable
     public Task<TResult> LandedForFirst => _first.Task;
 
     /// <summary>Completes with the flight; never fails.</summary>
-    public Task<TResult> Landed
-    {
-        get
-        {
-            lock (_gate)
-            {
-                if (_others is null)
-                {
-                    _others = new TaskCompletionSource<TResult>(TaskCreationOptions.RunContinuationsAsynchronously);
-                    if (_isLanded)
-                    {
-                        _others.SetResult(_result!);
-                    }
-                }
+    public Task<TResult> Landed => TakeSeat().Task;
 
-                return _others.Task;
+    /// <summary>A place to wait for the end, for a caller who joined.</summary>
+    public FlightSeat<TResult> TakeSeat()
+    {
+        var seat = new FlightSeat<TResult>(this);
+        lock (_gate)
+        {
+            if (!_isLanded)
+            {
+                seat.Next = _seats;
+                _seats = seat;
+                return seat;
             }
         }
+
+        seat.Land(_result!);
+        return seat;
     }
 
     /// <summary>Who waits now.</summary>
@@ -146,14 +146,18 @@ public sealed class PredictionFlight<TResult> : IDisposable
     /// <summary>Gives every caller the result. The last thing to be done: the first caller's request goes on within this call.</summary>
     public void Land(TResult result)
     {
-        TaskCompletionSource<TResult>? others;
+        FlightSeat<TResult>? seat;
         lock (_gate)
         {
             (_isLanded, _result) = (true, result);
-            others = _others;
+            (seat, _seats) = (_seats, null);
         }
 
-        others?.TrySetResult(result);
+        for (; seat is not null; seat = seat.Next)
+        {
+            seat.Land(result);
+        }
+
         _first.TrySetResult(result);
     }
 
@@ -167,4 +171,28 @@ public sealed class PredictionFlight<TResult> : IDisposable
 
         _stop.Dispose();
     }
+}
+
+/// <summary>Where one caller who joined a flight waits for its end. Each goes on in a turn of the thread pool of its own.</summary>
+public sealed class FlightSeat<TResult>
+{
+    private readonly TaskCompletionSource<TResult> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly PredictionFlight<TResult> _flight;
+
+    internal FlightSeat(PredictionFlight<TResult> flight) => _flight = flight;
+
+    /// <summary>Completes with the flight, or when this caller leaves; never fails.</summary>
+    public Task<TResult> Task => _result.Task;
+
+    // The list of the flight, guarded by its gate.
+    internal FlightSeat<TResult>? Next { get; set; }
+
+    /// <summary>This caller leaves before the end, and goes on with <paramref name="instead"/>.</summary>
+    public void Leave(TResult instead)
+    {
+        _flight.Leave();
+        _result.TrySetResult(instead);
+    }
+
+    internal void Land(TResult result) => _result.TrySetResult(result);
 }

@@ -60,7 +60,8 @@ internal sealed class StoreCalls(IPredictionStore store, TimeProvider time)
             deadline.CancelAfter(operation.Timeout);
             using (cancellationToken.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), deadline))
             {
-                await ((Task)task.WaitAsync(deadline.Token)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                // A second wait on the same token would cost a request that waits for the store as much again.
+                await (store.EndsCancelledCalls ? task : (Task)task.WaitAsync(deadline.Token)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
 

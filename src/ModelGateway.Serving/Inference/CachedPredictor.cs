@@ -179,12 +179,14 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
         }
 
         // Who wants a run, or none but a young answer, gets a flight of his own: what flies already may end with what the store has.
-        using RunDeadline deadline = _deadlines.Rent(patience, cancellationToken);
+        // That a caller has left shows in a twentieth of a second: for those who wait for an answer that others wait for too, that is soon enough.
+        using RunDeadline deadline = _deadlines.RentLookedOver(patience, cancellationToken);
         bool leads = true;
         PredictionFlight<FlightLanding> flight = work.Request.Cache is { NoCache: true } or { MaxAge: not null } ? new() : _flights.Enter(work.Key, out leads);
-        using CancellationTokenRegistration leaving = leads
+        FlightSeat<FlightLanding>? seat = leads ? null : flight.TakeSeat();
+        using CancellationTokenRegistration leaving = seat is null
             ? deadline.Token.UnsafeRegister(static state => ((PredictionFlight<FlightLanding>)state!).LeaveFirst(FlightLanding.Abandoned), flight)
-            : deadline.Token.UnsafeRegister(static state => ((PredictionFlight<FlightLanding>)state!).Leave(), flight);
+            : deadline.Token.UnsafeRegister(static state => ((FlightSeat<FlightLanding>)state!).Leave(FlightLanding.Abandoned), seat);
         if (leads)
         {
             work.Retain();
@@ -199,24 +201,14 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
             work.Own.Economy.CountHit();
         }
 
-        FlightLanding? landing = null;
-        try
-        {
-            landing = leads ? await flight.LandedForFirst : await flight.Landed.WaitAsync(deadline.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            // The wait may end before the registration's turn has come; below it is seen to that this caller leaves once.
-        }
+        FlightLanding landing = await (seat?.Task ?? flight.LandedForFirst);
 
         // What has left may not look at the landing any more, though it be there: others may have been given it alone.
-        bool stays = leaving.Unregister();
-        if (stays && landing is null)
+        if (!leaving.Unregister() && deadline.Token.IsCancellationRequested)
         {
-            flight.Leave();
+            landing = FlightLanding.Abandoned;
         }
 
-        landing = stays && landing is not null ? landing : FlightLanding.Abandoned;
         landing.Fault?.Throw();
         TimeSpan total = time.GetElapsedTime(started);
         report = landing.Describe(report, leads, landing.Freshness is { } freshness ? Age(freshness.MadeAt) : TimeSpan.Zero);
@@ -277,11 +269,17 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
             cache.Shared!.ReleaseClaim(work.Key);
         }
 
-        // In this order: who comes after the flight is off the list finds its result in memory.
-        _flights.Remove(work.Key, flight);
-        flight.Dispose();
-        work.Release();
-        flight.Land(landing);
+        try
+        {
+            // In this order: who comes after the flight is off the list finds its result in memory.
+            _flights.Remove(work.Key, flight);
+            flight.Dispose();
+            work.Release();
+        }
+        finally
+        {
+            flight.Land(landing);
+        }
     }
 
     private async ValueTask<FlightLanding> MakeAsync(PredictionFlight<FlightLanding> flight, FlightWork work)

@@ -53,7 +53,7 @@ internal sealed partial class ModelRunner(ILogger logger)
     {
         using (lease)
         {
-            using RunDeadline deadline = _deadlines.RentForShort(patience, caller);
+            using RunDeadline deadline = _deadlines.RentLookedOver(patience, caller);
             long started = Stopwatch.GetTimestamp();
             try
             {

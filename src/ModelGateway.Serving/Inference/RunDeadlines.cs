@@ -10,7 +10,7 @@ namespace ModelGateway.Serving.Inference;
 /// <remarks>
 /// A deadline of less than <see cref="Exact"/> has a timer of its own. The others, which hardly ever come, are looked over by one timer every
 /// <see cref="SweepInterval"/>, and end so much too late at most: setting and stopping a timer for each run shows where runs are tiny. It runs
-/// only while there is something to look over. The same looks see callers who left a run that is known to be short (<see cref="RentForShort"/>).
+/// only while there is something to look over. The same looks see callers who left, for those who ask for no more (<see cref="RentLookedOver"/>).
 /// </remarks>
 [SuppressMessage("Design", "CA1001", Justification = "The timer is idle when nothing runs, and goes with this object.")]
 internal sealed class RunDeadlines
@@ -47,10 +47,10 @@ internal sealed class RunDeadlines
     }
 
     /// <summary>
-    /// The same for a run that ends, as far as is known, before a caller could leave: that one did is seen by the next look. Registering with the caller's
-    /// token and taking it back would cost more than all the rest.
+    /// The same where it is soon enough that the next look sees who has left: a run that ends, as far as is known, before a caller could leave, or one that
+    /// others may wait for too. Registering with the caller's token and taking it back would cost more than all the rest of a tiny prediction.
     /// </summary>
-    public RunDeadline RentForShort(TimeSpan? left, CancellationToken caller)
+    public RunDeadline RentLookedOver(TimeSpan? left, CancellationToken caller)
     {
         if (left is not { } time || time < Exact)
         {

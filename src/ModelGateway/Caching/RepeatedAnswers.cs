@@ -11,6 +11,12 @@ namespace ModelGateway.Caching;
 /// <summary>Leads requests past the finished answers: which request may use them, and which answer is still fresh.</summary>
 internal sealed class RepeatedAnswers(AnswerCache answers, TimeProvider time)
 {
+    // The economy of a model is one for all threads, and a line that each hit writes would go from core to core. Of several models each gets its share in the long run.
+    private const int CountedAtOnce = 8;
+
+    [ThreadStatic]
+    private static int _hits;
+
     /// <summary>Looks for the answer of a body.</summary>
     /// <param name="http">The request.</param>
     /// <param name="asked">The model and version that it names.</param>
@@ -83,7 +89,12 @@ internal sealed class RepeatedAnswers(AnswerCache answers, TimeProvider time)
         }
 
         servable.Metrics.CountLookup(CacheLevel.Answer, CacheOutcome.Hit);
-        servable.Cache!.Economy.CountHit();
+        if (++_hits >= CountedAtOnce)
+        {
+            servable.Cache!.Economy.CountHits(_hits);
+            _hits = 0;
+        }
+
         return found;
     }
 

@@ -23,6 +23,39 @@ public sealed class PredictionFlightsTests
     }
 
     [Fact]
+    public async Task Land_FirstAndOthers_AllGetIt_TheFirstOnTheThreadThatLands()
+    {
+        using PredictionFlight<int> flight = _flights.Enter(Key, out _);
+        _flights.Enter(Key, out _);
+        Task<int> other = flight.Landed;
+        Task<int> thread = ThreadOfAsync(flight.LandedForFirst);
+        int landing = 0;
+        await Task.Run(() =>
+        {
+            landing = Environment.CurrentManagedThreadId;
+            flight.Land(7);
+        });
+
+        Assert.Equal(landing, await thread);
+        Assert.Equal(7, await other);
+        Assert.Equal(7, await flight.Landed);
+    }
+
+    [Fact]
+    public async Task LeaveFirst_OthersWait_TheFirstGoesOnAndTheFlightToo()
+    {
+        using PredictionFlight<int> flight = _flights.Enter(Key, out _);
+        _flights.Enter(Key, out _);
+
+        flight.LeaveFirst(-1);
+
+        Assert.Equal(-1, await flight.LandedForFirst);
+        Assert.False(flight.Abandoned.IsCancellationRequested);
+        flight.Land(7);
+        Assert.Equal(7, await flight.Landed);
+    }
+
+    [Fact]
     public async Task Leave_OneOfTwo_DoesNotStopIt()
     {
         using PredictionFlight<int> flight = _flights.Enter(Key, out _);
@@ -77,5 +110,11 @@ public sealed class PredictionFlightsTests
 
         Assert.Equal(1, leaders);
         Assert.Equal(1, _flights.Count);
+    }
+
+    private static async Task<int> ThreadOfAsync(Task<int> task)
+    {
+        await task.ConfigureAwait(false);
+        return Environment.CurrentManagedThreadId;
     }
 }

@@ -45,6 +45,60 @@ public sealed class RunDeadlinesTests
     }
 
     [Fact]
+    public void RentLookedOver_CallerCancels_IsSeenByTheNextLook()
+    {
+        using var caller = new CancellationTokenSource();
+        using RunDeadline gone = _deadlines.RentLookedOver(Long, caller.Token);
+        using RunDeadline other = _deadlines.RentLookedOver(Long, CancellationToken.None);
+
+        caller.Cancel();
+
+        Assert.True(gone.Token.WaitHandle.WaitOne(Long));
+        Assert.False(other.Token.IsCancellationRequested);
+    }
+
+    [Fact]
+    public void RentLookedOver_CallerCancelsAfterItsRun_DoesNotReachTheNext()
+    {
+        using var caller = new CancellationTokenSource();
+        _deadlines.RentLookedOver(Long, caller.Token).Dispose();
+        using RunDeadline next = _deadlines.RentLookedOver(Long, CancellationToken.None);
+        caller.Cancel();
+
+        Thread.Sleep(3 * RunDeadlines.SweepInterval);
+
+        Assert.False(next.Token.IsCancellationRequested);
+    }
+
+    [Fact]
+    public void RentLookedOver_CallersLeaveAllTheTime_NoRunFeelsAnothersLeaving()
+    {
+        DateTime end = DateTime.UtcNow + (6 * RunDeadlines.SweepInterval);
+        while (DateTime.UtcNow < end)
+        {
+            using var caller = new CancellationTokenSource();
+            using (_deadlines.RentLookedOver(Long, caller.Token))
+            {
+                caller.Cancel();
+            }
+
+            using RunDeadline next = _deadlines.RentLookedOver(Long, CancellationToken.None);
+            Thread.SpinWait(200);
+            Assert.False(next.Token.IsCancellationRequested);
+        }
+    }
+
+    [Fact]
+    public void RentLookedOver_TimePasses_IsCancelled()
+    {
+        using RunDeadline looked = _deadlines.RentLookedOver(RunDeadlines.Exact, CancellationToken.None);
+        using RunDeadline timed = _deadlines.RentLookedOver(TimeSpan.FromMilliseconds(10), CancellationToken.None);
+
+        Assert.True(timed.Token.WaitHandle.WaitOne(Long));
+        Assert.True(looked.Token.WaitHandle.WaitOne(Long));
+    }
+
+    [Fact]
     public void Rent_TimePasses_IsCancelled()
     {
         using RunDeadline deadline = _deadlines.Rent(TimeSpan.FromMilliseconds(10), CancellationToken.None);
