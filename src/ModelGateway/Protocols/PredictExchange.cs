@@ -23,19 +23,18 @@ internal sealed class PredictExchange(
     private readonly TimeSpan _bodyTimeout = options.Value.Limits.BodyTimeout;
 
     /// <summary>Answers a prediction whose model stands in the path.</summary>
-    public async Task HandleAsync(HttpContext http, ModelSpec spec, IPredictProtocol protocol)
+    public Task HandleAsync(HttpContext http, ModelSpec spec, IPredictProtocol protocol)
     {
         long started = Stopwatch.GetTimestamp();
         if (Refusal(http, spec) is { } refusal)
         {
-            await refusal;
-            return;
+            return refusal;
         }
 
         int limit = LimitOf(spec.Model);
-        RequestBodyResult read = RequestBodyReader.TryReadAtOnce(http.Request, limit) is { } whole ? RequestBodyResult.Success(whole) : await ReadAsync(http, limit);
-        using RequestBody? body = read.Body;
-        await PredictAsync(http, spec, protocol, read, started);
+        return RequestBodyReader.TryReadAtOnce(http.Request, limit) is { } whole
+            ? PredictAsync(http, spec, protocol, RequestBodyResult.Success(whole), started)
+            : ReadAndPredictAsync(http, spec, protocol, limit, started);
     }
 
     /// <summary>Answers a prediction whose model stands in the body.</summary>
@@ -65,6 +64,9 @@ internal sealed class PredictExchange(
         int limit = LimitOf(spec.Model);
         await PredictAsync(http, spec, protocol, body?.Memory.Length > limit ? RequestBodyResult.TooLarge(limit) : read, started);
     }
+
+    private async Task ReadAndPredictAsync(HttpContext http, ModelSpec spec, IPredictProtocol protocol, int limit, long started) =>
+        await PredictAsync(http, spec, protocol, await ReadAsync(http, limit), started);
 
     // A caller who leaves while the body is read is counted like one who leaves later.
     private async ValueTask<RequestBodyResult> ReadAsync(HttpContext http, int limit)
@@ -99,8 +101,10 @@ internal sealed class PredictExchange(
     private int LimitOf(string model) =>
         manager.Find(model)?.Config.Limits.MaxBodyBytes is { } limit && limit < _maxBodyBytes ? (int)limit : _maxBodyBytes;
 
+    // Takes over the body.
     private async Task PredictAsync(HttpContext http, ModelSpec spec, IPredictProtocol protocol, RequestBodyResult body, long started)
     {
+        using RequestBody? owned = body.Body;
         Func<string, bool>? mayName = access.Filter(http);
         AcquireResult acquired = manager.TryAcquire(spec, mayName, out ServableHandle? held, out _, started) ? new AcquireResult(held, null)
 
