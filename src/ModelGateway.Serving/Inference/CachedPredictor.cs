@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using ModelGateway.Serving.Caching;
 using ModelGateway.Serving.Diagnostics;
@@ -170,6 +171,7 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
             work.Servable, found, default, report with { Use = CacheUse.Hit, Lookup = report.Lookup + time.GetElapsedTime(started), Age = age, TimeToLive = found.FreshFor - age, Detail = store!.Name }));
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<PredictResult> FlyAsync(FlightWork work, CacheReport report, TimeSpan patience, CancellationToken cancellationToken)
     {
         long started = time.GetTimestamp();

@@ -15,6 +15,8 @@ internal static class CacheStatus
     private const string MissStored = Name + "; fwd=miss; stored";
     private const string Collapsed = Name + "; fwd=miss; collapsed";
 
+    private static volatile HitText? _lastHit;
+
     private static readonly ConcurrentDictionary<string, string> Bypasses = new(StringComparer.Ordinal);
 
     public static void Set(HttpResponse response, in CacheReport report)
@@ -40,9 +42,22 @@ internal static class CacheStatus
         headers.Age = texts.AgeText;
     }
 
+    // Where hits are many, most of a second's are of one age and one place. Threads that make it at once make equal ones.
+    private static string DescribeHit(long ttl, string? detail)
+    {
+        if (_lastHit is { } last && last.Ttl == ttl && ReferenceEquals(last.Detail, detail))
+        {
+            return last.Text;
+        }
+
+        string text = string.Create(CultureInfo.InvariantCulture, $"{Name}; hit; ttl={ttl}; detail={detail}");
+        _lastHit = new HitText(ttl, detail, text);
+        return text;
+    }
+
     private static string Describe(in CacheReport report) => report.Use switch
     {
-        CacheUse.Hit => string.Create(CultureInfo.InvariantCulture, $"{Name}; hit; ttl={(long)Math.Floor(report.TimeToLive.TotalSeconds)}; detail={report.Detail}"),
+        CacheUse.Hit => DescribeHit((long)Math.Floor(report.TimeToLive.TotalSeconds), report.Detail),
         CacheUse.Miss => report.Stored ? MissStored : Miss,
         CacheUse.Collapsed => Collapsed,
         // Reasons are few.
@@ -52,6 +67,9 @@ internal static class CacheStatus
         _ => report.Stored ? Name + "; fwd=partial; stored; detail=rows" : Name + "; fwd=partial",
     };
 }
+
+/// <summary>What a hit says that has so many seconds left and was found there. Immutable.</summary>
+internal sealed record HitText(long Ttl, string? Detail, string Text);
 
 /// <summary>What a kept answer says of itself in one second of its age. Immutable.</summary>
 internal sealed record HitTexts(long Age, string Status, string AgeText);

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Options;
 using ModelGateway.Auth;
 using ModelGateway.Caching;
@@ -144,6 +145,8 @@ internal sealed class PredictExchange(
         }
     }
 
+    // Pooled, here and where it waits for a flight: a request that waits would else leave a kilobyte.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<PredictError?> AnswerAsync(HttpContext http, ModelSpec spec, Servable servable, IPredictProtocol protocol, ReadOnlyMemory<byte> body, long started)
     {
         CacheDirectives wish = directives.Read(http);
