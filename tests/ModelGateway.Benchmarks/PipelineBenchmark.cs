@@ -13,7 +13,7 @@ namespace ModelGateway.Benchmarks;
 /// </summary>
 internal static class PipelineBenchmark
 {
-    private static readonly int Slices = int.Parse(Environment.GetEnvironmentVariable("SLICES") ?? "60", CultureInfo.InvariantCulture);
+    private const int Slices = 60;
     private const int SliceMilliseconds = 50;
     private const string Tiny = """{"inputs":{"x":[[5.1,3.5,1.4,0.2]]}}""";
 

@@ -34,6 +34,7 @@ public sealed class ServableMetrics : IDisposable
     private long _publishedSuccesses;
     private Histogram.Child? _batchRows;
     private Histogram.Child? _batchRequests;
+    private bool _isClosed;
     private bool _disposed;
 
     internal ServableMetrics(ServingMetrics metrics, string model, long version)
@@ -120,6 +121,11 @@ public sealed class ServableMetrics : IDisposable
     {
         lock (_gate)
         {
+            if (_isClosed)
+            {
+                return;
+            }
+
             Counters.Total.Publish(_total);
             foreach ((CoreHistogram counted, Histogram.Child shown) in _stages)
             {
@@ -160,9 +166,22 @@ public sealed class ServableMetrics : IDisposable
 
             _disposed = true;
             _metrics.Remove(this);
-            if (--Users[Key] > 0)
+            bool isShared = --Users[Key] > 0;
+            if (isShared)
             {
+                // A ticket of callers who have all left may still be out: the other's runs are those that count.
+                InstancesBusy = null;
                 Publish();
+            }
+
+            // A scrape that has begun must not bring back what is removed below.
+            lock (_gate)
+            {
+                _isClosed = true;
+            }
+
+            if (isShared)
+            {
                 return;
             }
 

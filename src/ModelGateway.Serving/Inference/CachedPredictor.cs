@@ -181,6 +181,11 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
         }
 
         // Who wants a run, or none but a young answer, gets a flight of his own: what flies already may end with what the store has.
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return PredictResult.Failure(ModelRunner.CallerLeft(), default, report);
+        }
+
         // That a caller has left shows in a twentieth of a second: for those who wait for an answer that others wait for too, that is soon enough.
         using RunDeadline deadline = _deadlines.RentLookedOver(patience, cancellationToken);
         bool leads = true;
@@ -205,11 +210,16 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
 
         FlightLanding landing = await (seat?.Task ?? flight.LandedForFirst);
 
-        // What has left may not look at the landing any more, though it be there: others may have been given it alone.
-        if (!leaving.Unregister() && deadline.Token.IsCancellationRequested)
+        bool hasLeft = !leaving.Unregister() && deadline.Token.IsCancellationRequested;
+        if (!hasLeft && cancellationToken.IsCancellationRequested)
         {
-            landing = FlightLanding.Abandoned;
+            // No look has seen it yet.
+            flight.Leave();
+            hasLeft = true;
         }
+
+        // What has left may not look at the landing any more, though it be there: others may have been given it alone.
+        landing = hasLeft ? FlightLanding.Abandoned : landing;
 
         landing.Fault?.Throw();
         TimeSpan total = time.GetElapsedTime(started);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using ModelGateway.Serving.Caching;
 using ModelGateway.Serving.Lifecycle;
 
@@ -7,8 +6,6 @@ namespace ModelGateway.Serving.Inference;
 /// <summary>What a flight needs. Its first caller may leave before it ends, so it holds the version and the request's tensors itself from <see cref="Retain"/> to <see cref="Release"/>.</summary>
 internal sealed class FlightWork(Servable servable, ServableCache own, CacheScope scope, PredictionKey key, PredictRequest request, RowAnswers? rows)
 {
-    private ServableHandle? _handle;
-
     public Servable Servable { get; } = servable;
 
     public ServableCache Own { get; } = own;
@@ -38,12 +35,12 @@ internal sealed class FlightWork(Servable servable, ServableCache own, CacheScop
     public void Retain()
     {
         Request.Retain();
-        _handle = Servable.TryAcquire(Stopwatch.GetTimestamp()) ?? throw new InvalidOperationException("The caller holds no handle.");
+        Servable.HoldAgain();
     }
 
     public void Release()
     {
         Request.Dispose();
-        _handle!.Dispose();
+        Servable.ReleaseAgain();
     }
 }

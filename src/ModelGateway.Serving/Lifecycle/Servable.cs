@@ -105,12 +105,11 @@ public sealed class Servable
     internal void Touch(long now) => _holders.Note(now);
 
     /// <summary>Takes a handle unless the servable is already being disposed.</summary>
-    /// <param name="now">A timestamp of <see cref="Stopwatch"/>.</param>
-    internal ServableHandle? TryAcquire(long now)
+    internal ServableHandle? TryAcquire()
     {
         if (_holders.TryEnter(out bool isLast))
         {
-            Touch(now);
+            Touch();
             return new ServableHandle(this);
         }
 
@@ -126,6 +125,18 @@ public sealed class Servable
     internal void Retire()
     {
         if (_holders.LetGo())
+        {
+            Dispose();
+        }
+    }
+
+    /// <summary>Holds it for one more, such as a flight that its first caller may leave. To be called by who holds a handle, also of a version that is on its way out.</summary>
+    internal void HoldAgain() => _holders.EnterAgain();
+
+    /// <summary>Takes that back.</summary>
+    internal void ReleaseAgain()
+    {
+        if (_holders.LeaveAgain())
         {
             Dispose();
         }

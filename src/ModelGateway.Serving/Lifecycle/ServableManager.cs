@@ -96,9 +96,8 @@ public sealed partial class ServableManager : IDisposable
     /// <param name="mayName">Which model names the error may suggest; null for all.</param>
     /// <param name="handle">To be disposed when the answer is written.</param>
     /// <param name="error">Unknown model, unknown version, or not ready.</param>
-    /// <param name="now">A timestamp of <see cref="Stopwatch"/> of a moment ago, where the caller has one: when it was used.</param>
     public bool TryAcquire(
-        in ModelSpec spec, Func<string, bool>? mayName, [NotNullWhen(true)] out ServableHandle? handle, [NotNullWhen(false)] out PredictError? error, long now = 0)
+        in ModelSpec spec, Func<string, bool>? mayName, [NotNullWhen(true)] out ServableHandle? handle, [NotNullWhen(false)] out PredictError? error)
     {
         while (true)
         {
@@ -115,7 +114,7 @@ public sealed partial class ServableManager : IDisposable
                 return false;
             }
 
-            handle = servable.TryAcquire(now == 0 ? Stopwatch.GetTimestamp() : now);
+            handle = servable.TryAcquire();
             if (handle is not null)
             {
                 return true;

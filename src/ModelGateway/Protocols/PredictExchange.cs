@@ -107,7 +107,7 @@ internal sealed class PredictExchange(
     {
         using RequestBody? owned = body.Body;
         Func<string, bool>? mayName = access.Filter(http);
-        AcquireResult acquired = manager.TryAcquire(spec, mayName, out ServableHandle? held, out _, started) ? new AcquireResult(held, null)
+        AcquireResult acquired = manager.TryAcquire(spec, mayName, out ServableHandle? held, out _) ? new AcquireResult(held, null)
 
             // What cannot be read wakes nobody.
             : body.Error is { } unreadable ? new AcquireResult(null, unreadable)

@@ -133,7 +133,7 @@ internal sealed class BlockPool : MemoryPool<byte>
 
     private void Return(Block block)
     {
-        foreach (ref Block? place in Mine)
+        foreach (ref Block? place in _isDisposed ? [] : Mine)
         {
             if (Volatile.Read(ref place) is null && Interlocked.CompareExchange(ref place, block, null) is null)
             {
@@ -166,7 +166,7 @@ internal sealed class BlockPool : MemoryPool<byte>
         }
 
         // What a core keeps shows by this whether it is needed: then it is taken back until the next trim.
-        while (TakeFromOthers() is { } block)
+        for (int i = KeptByACore * (Mask + 1); i > 0 && TakeFromOthers() is { } block; i--)
         {
             Share(block);
         }

@@ -1,6 +1,8 @@
 using ModelGateway.Serving.Inference;
+using ModelGateway.Serving.Lifecycle;
 using ModelGateway.Serving.Models;
 using ModelGateway.Serving.Runtime;
+using ModelGateway.Serving.Tensors;
 using Xunit;
 
 namespace ModelGateway.Serving.Tests.Inference;
@@ -335,6 +337,28 @@ public sealed class CachedPredictorTests
         gateway.OnRun = static _ => { };
 
         Assert.True((await gateway.PredictAsync(1)).IsSuccess);
+    }
+
+    [Fact]
+    public async Task PredictAsync_VersionIsReplacedBeforeItsFlightBegins_RunsOnWhatTheCallerHolds()
+    {
+        using CacheHarness gateway = await CacheHarness.StartAsync();
+        using ServableHandle handle = gateway.Serving.Acquire("model");
+        await gateway.LoadAsync("{warmup: off}", marker: 1);
+        using (ServableHandle now = gateway.Serving.Acquire("model"))
+        {
+            Assert.NotSame(handle.Servable, now.Servable);
+        }
+
+        for (int round = 0; round < 2; round++)
+        {
+            using var request = new PredictRequest();
+            request.Add("x", Tensor.Create<float>(TensorType.Fp32, [1], [7f]));
+            PredictResult result = await gateway.Serving.Predictor.PredictAsync(handle.Servable, request, CancellationToken.None).AsTask().WaitAsync(Patience);
+
+            Assert.True(result.IsSuccess);
+            result.Response.Dispose();
+        }
     }
 
     // The pooled outputs of an answer that is not remembered belong to one caller: the one that is still there.

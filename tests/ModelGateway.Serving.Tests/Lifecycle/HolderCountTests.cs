@@ -32,6 +32,31 @@ public sealed class HolderCountTests
     }
 
     [Fact]
+    public void EnterAgain_AfterTheOwnerLetGo_IsTakenAndCounts()
+    {
+        var holders = new HolderCount();
+        Assert.True(holders.TryEnter(out _));
+        Assert.False(holders.LetGo());
+
+        holders.EnterAgain();
+        Assert.False(holders.Leave());
+        Assert.False(holders.IsZero);
+        Assert.True(holders.LeaveAgain());
+    }
+
+    [Fact]
+    public void LeaveAgain_BeforeTheOneWhoHandedItOn_IsNotTheLast()
+    {
+        var holders = new HolderCount();
+        Assert.True(holders.TryEnter(out _));
+        holders.EnterAgain();
+        Assert.False(holders.LetGo());
+
+        Assert.False(holders.LeaveAgain());
+        Assert.True(holders.Leave());
+    }
+
+    [Fact]
     public void Leave_WhileTheOwnerHolds_TellsNobody()
     {
         var holders = new HolderCount();
@@ -96,9 +121,11 @@ public sealed class HolderCountTests
                     }
 
                     Interlocked.Increment(ref inside);
+                    holders.EnterAgain();
+                    Tell(holders.Leave());
                     Thread.SpinWait(5);
                     Interlocked.Decrement(ref inside);
-                    Tell(holders.Leave());
+                    Tell(holders.LeaveAgain());
                 }
             }
 

@@ -47,7 +47,7 @@ public sealed class ServableTests
         serving.Manager.RequestUnload("model");
         await serving.SettleAsync();
 
-        Assert.Null(servable.TryAcquire(1));
+        Assert.Null(servable.TryAcquire());
     }
 
     [Fact]

@@ -16,7 +16,10 @@ namespace ModelGateway.Serving.Runtime.Onnx;
 /// Where shapes turn out to depend on values too, it refuses the bound output; the run is then made again in the usual way, and nothing is bound any more.</para>
 /// <para>Shared by all runs of an instance: <c>_known</c> is replaced as a whole, a slot belongs to one run at a time. Measured by <c>pipeline</c> of the benchmarks.</para>
 /// </remarks>
-internal sealed class BoundRuns(InferenceSession session, ModelSignature signature) : IDisposable
+/// <param name="session">Whose inputs and outputs are bound.</param>
+/// <param name="signature">Its signature.</param>
+/// <param name="overlapped">Called when a run found another one under way for the first time, and whenever there are more at once than ever; must not throw.</param>
+internal sealed class BoundRuns(InferenceSession session, ModelSignature signature, Action overlapped) : IDisposable
 {
     /// <summary>Inputs and outputs together, in bytes: what is larger gains nothing that shows, and would be copied once more.</summary>
     public const int LargestRun = 64 * 1024;
@@ -51,7 +54,7 @@ internal sealed class BoundRuns(InferenceSession session, ModelSignature signatu
         {
             if (shapes.Fit(inputs))
             {
-                return shapes.Rent(session);
+                return shapes.Rent(session, overlapped);
             }
         }
 
@@ -226,7 +229,17 @@ internal sealed class BoundShapes(BoundTensor[] inputs, BoundTensor[] outputs) :
         }
     }
 
-    public BoundSlot Rent(InferenceSession session) => _free.TryTake(out BoundSlot? slot) ? slot : new BoundSlot(this, session, inputs, outputs);
+    public BoundSlot Rent(InferenceSession session, Action? overlapped = null)
+    {
+        if (_free.TryTake(out BoundSlot? slot))
+        {
+            return slot;
+        }
+
+        // The first is made where the shapes are tried out.
+        overlapped?.Invoke();
+        return new BoundSlot(this, session, inputs, outputs);
+    }
 
     public void Return(BoundSlot slot) => _free.Add(slot);
 

@@ -11,6 +11,9 @@ namespace ModelGateway.Serving.Runtime.Onnx;
 public sealed class OnnxModelRuntime : IModelRuntime
 {
     private const string CpuProvider = "cpu";
+
+    // What is larger runs longer than a further session could save.
+    private const long LargestTiny = 64 << 10;
     private readonly OnnxOptions _options;
     private readonly GraphCache? _graphs;
 
@@ -67,7 +70,7 @@ public sealed class OnnxModelRuntime : IModelRuntime
             ModelMetadata metadata = ReadMetadata(session, source.Header);
             if (graph.Accepts(signature, metadata))
             {
-                return CreateInstance(session, signature, metadata, artifact, config);
+                return CreateInstance(session, signature, metadata, source, artifact, config);
             }
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
@@ -109,7 +112,7 @@ public sealed class OnnxModelRuntime : IModelRuntime
                 session = CreatePlainSession(source, config, cancellationToken);
             }
 
-            return CreateInstance(session, signature, metadata, artifact, config);
+            return CreateInstance(session, signature, metadata, source, artifact, config);
         }
         catch (Exception exception)
         {
@@ -145,8 +148,19 @@ public sealed class OnnxModelRuntime : IModelRuntime
         return CreateSession(() => source.CreateSession(options), options, config, cancellationToken);
     }
 
-    private OnnxModelInstance CreateInstance(InferenceSession session, ModelSignature signature, ModelMetadata metadata, ModelArtifact artifact, ModelConfig config) =>
-        new(session, signature, metadata, ModelMemory.Estimate(artifact.SizeBytes), HasArena(config));
+    private OnnxModelInstance CreateInstance(
+        InferenceSession session, ModelSignature signature, ModelMetadata metadata, OnnxModelSource source, ModelArtifact artifact, ModelConfig config)
+    {
+        bool isTiny = artifact.SizeBytes <= LargestTiny && !source.IsDecrypted && config.Threads is null && config.Instances != 1 && ProviderOf(config) == CpuProvider;
+        return new OnnxModelInstance(session, signature, metadata, ModelMemory.Estimate(artifact.SizeBytes), HasArena(config), isTiny ? Another : null);
+
+        // The file is the artifact's, which lives as long as the instance.
+        InferenceSession Another()
+        {
+            using SessionOptions options = CreateOptions(config);
+            return new InferenceSession(artifact.ModelFile, options);
+        }
+    }
 
     private bool HasArena(ModelConfig config) => config.MemoryArena ?? _options.MemoryArena;
 

@@ -30,7 +30,7 @@ internal sealed class RequestBodyReader(TimeProvider time)
         {
             return TryReceiveAtOnce(request, max) is { } whole ? new RequestBody(whole) : null;
         }
-        catch (Exception exception) when (exception is IOException or BadHttpRequestException)
+        catch (Exception exception) when (exception is IOException or BadHttpRequestException or OperationCanceledException)
         {
             // Who reads it next meets the same, and answers.
             return null;

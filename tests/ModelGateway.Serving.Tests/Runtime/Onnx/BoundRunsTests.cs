@@ -1,4 +1,5 @@
 using ModelGateway.Serving.Runtime;
+using ModelGateway.Serving.Runtime.Onnx;
 using ModelGateway.Serving.Tensors;
 using ModelGateway.TestKit.Onnx;
 using Xunit;
@@ -113,9 +114,57 @@ public sealed class BoundRunsTests
         })));
     }
 
+    [Fact]
+    public void Run_OverlappingOfATinyModel_GetsFurtherSessionsThatAnswerAlike()
+    {
+        using var model = new RepeatedModel(TestModels.Mlp());
+        float[] expected = model.Run([1, 4], 1, 2, 3, 4);
+        Overlap(model, () => Assert.Equal(expected, model.Run([1, 4], 1, 2, 3, 4)), () => model.Sessions > 1);
+
+        Assert.InRange(model.Sessions, 2, 4);
+        Overlap(model, () => Assert.Equal(expected, model.Run([1, 4], 1, 2, 3, 4)), static () => true);
+    }
+
+    [Fact]
+    public void Run_OverlappingOfALargerModel_KeepsItsSession()
+    {
+        using var model = new RepeatedModel(TestModels.LargeWeights(1 << 18));
+        Overlap(model, () => model.Run([1, TestModels.LargeWeightsInputSize], new float[TestModels.LargeWeightsInputSize]), static () => true);
+
+        Assert.Equal(1, model.Sessions);
+    }
+
+    [Fact]
+    public void Dispose_WhileFurtherSessionsAreMade_LeavesNothingBehind()
+    {
+        for (int round = 0; round < Rounds; round++)
+        {
+            var model = new RepeatedModel(TestModels.Mlp());
+            float[] expected = model.Run([1, 4], 1, 2, 3, 4);
+            Overlap(model, () => Assert.Equal(expected, model.Run([1, 4], 1, 2, 3, 4)), static () => true);
+            model.Dispose();
+        }
+    }
+
+    // From four threads, a hundred times each, and on until it is enough.
+    private static void Overlap(RepeatedModel model, Action run, Func<bool> isEnough)
+    {
+        Assert.True(model.Sessions >= 1);
+        DateTime end = DateTime.UtcNow + TimeSpan.FromSeconds(30);
+        Parallel.For(0, 4, new ParallelOptions { MaxDegreeOfParallelism = 4 }, _ =>
+        {
+            for (int i = 0; i < 100 || (!isEnough() && DateTime.UtcNow < end); i++)
+            {
+                run();
+            }
+        });
+    }
+
     private sealed class RepeatedModel(byte[] onnx) : IDisposable
     {
         private readonly LoadedModel _model = new(onnx);
+
+        public int Sessions => ((OnnxModelInstance)_model.Instance).Sessions;
 
         public float[] Run(long[] shape, params float[] values) => Run<float>(shape, values);
 
