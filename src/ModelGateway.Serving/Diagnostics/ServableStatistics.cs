@@ -65,7 +65,7 @@ public sealed class ServableStatistics
                 batches[rows] = new BatchStatistics(rows, total.Input.Read(), total.Infer.Read(), total.Output.Read());
             }
 
-            if (ToNanoseconds(_counters.SingleRuns) is (> 0, _) singles)
+            if (ToNanoseconds(_counters.SingleRuns) is var singles && singles.Count > 0)
             {
                 BatchStatistics others = batches.GetValueOrDefault(1, new BatchStatistics(1, default, default, default));
                 batches[1] = new BatchStatistics(
