@@ -1,4 +1,4 @@
-using System.Numerics;
+using ModelGateway.Serving.Diagnostics;
 
 namespace ModelGateway.Serving.Caching;
 
@@ -20,20 +20,21 @@ internal sealed class AccessBuffer
     private const int RecordPadding = 16;
     private const int CountStride = 32;
 
-    private readonly int _stripes = (int)Math.Min(64, BitOperations.RoundUpToPowerOf2((uint)Environment.ProcessorCount));
+    private static readonly CoreStripes Stripes = new(64);
+
     private readonly Record[] _records;
     private readonly int[] _counts;
 
     public AccessBuffer()
     {
-        _records = new Record[RecordPadding + (_stripes * (StripeLength + RecordPadding))];
-        _counts = new int[(_stripes + 1) * CountStride];
+        _records = new Record[RecordPadding + (Stripes.Count * (StripeLength + RecordPadding))];
+        _counts = new int[(Stripes.Count + 1) * CountStride];
     }
 
     /// <summary>Any thread: keeps a record; false when there is no place before the next <see cref="DrainTo"/>.</summary>
     public bool TryAdd(CacheLink link)
     {
-        int stripe = Thread.GetCurrentProcessorId() & (_stripes - 1);
+        int stripe = Stripes.Mine;
         ref int count = ref _counts[CountAt(stripe)];
         int place = count;
         if ((uint)place >= StripeLength)
@@ -49,7 +50,7 @@ internal sealed class AccessBuffer
     /// <summary>With the lock of the cache: tells the policy of all records and forgets them.</summary>
     public void DrainTo(LfuPolicy policy)
     {
-        for (int stripe = 0; stripe < _stripes; stripe++)
+        for (int stripe = 0; stripe < Stripes.Count; stripe++)
         {
             ref int count = ref _counts[CountAt(stripe)];
             if (Volatile.Read(ref count) == 0)

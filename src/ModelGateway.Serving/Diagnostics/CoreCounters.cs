@@ -12,16 +12,15 @@ internal sealed class CoreCounters(int count)
 {
     // In longs: two cache lines, since processors fetch them in pairs.
     private const int Padding = 16;
-    private const int MostCopies = 16;
 
-    private static readonly int Mask = (int)Math.Min(MostCopies, System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Environment.ProcessorCount)) - 1;
+    private static readonly CoreStripes Stripes = new(16);
 
-    private readonly long[]?[] _copies = new long[]?[Mask + 1];
+    private readonly long[]?[] _copies = new long[]?[Stripes.Count];
 
     /// <summary>The present core's copy, for several additions in a row.</summary>
     public Copy Mine()
     {
-        ref long[]? place = ref _copies[Thread.GetCurrentProcessorId() & Mask];
+        ref long[]? place = ref _copies[Stripes.Mine];
         return new Copy(Volatile.Read(ref place) ?? Make(ref place));
     }
 

@@ -1,4 +1,4 @@
-using System.Runtime.CompilerServices;
+using ModelGateway.Serving.Diagnostics;
 
 namespace ModelGateway.Serving.Lifecycle;
 
@@ -14,73 +14,56 @@ namespace ModelGateway.Serving.Lifecycle;
 /// </remarks>
 internal sealed class HolderCount
 {
-    // In longs: two cache lines.
-    private const int Stride = 16;
-    private const int MostCores = 16;
+    private const int Holders = 0;
+    private const int Again = 1;
+    private const int Noted = 2;
 
-    // Places on a core's line, behind the count of holders.
-    private const int Noted = 1;
-    private const int Again = 2;
-    private static readonly int Mask = (int)Math.Min(MostCores, System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Environment.ProcessorCount)) - 1;
-
-    private readonly long[] _counts = new long[(Mask + 3) * Stride];
+    private readonly CoreCounters _counts = new(3);
     private int _isLetGo;
     private int _isTold;
 
     /// <summary>Nobody holds it at the moment, or has only just come.</summary>
-    public bool IsZero => Sum(0) == 0 && Sum(Again) == 0;
+    public bool IsZero => _counts.Read(Holders) == 0 && _counts.Read(Again) == 0;
 
     /// <summary>The latest time that <see cref="Note"/> was told; 0 where there was none.</summary>
-    public long LastNoted
-    {
-        get
-        {
-            long last = 0;
-            for (int i = Stride; i < _counts.Length; i += Stride)
-            {
-                last = Math.Max(last, Volatile.Read(ref _counts[i + Noted]));
-            }
-
-            return last;
-        }
-    }
+    public long LastNoted => _counts.ReadLargest(Noted);
 
     /// <summary>Takes hold; false once the owner has let go.</summary>
     /// <param name="isLast">The caller was in the way of whoever looked for the last one, and is to dispose.</param>
     public bool TryEnter(out bool isLast)
     {
-        ref long count = ref Mine();
-        Interlocked.Increment(ref count);
+        CoreCounters.Copy mine = _counts.Mine();
+        mine.Add(Holders, 1);
         if (Volatile.Read(ref _isLetGo) == 0)
         {
             isLast = false;
             return true;
         }
 
-        Interlocked.Decrement(ref count);
+        mine.Add(Holders, -1);
         isLast = IsLast();
         return false;
     }
 
     /// <summary>Takes hold for one more, whom a holder of the first kind hands it on to; never refused.</summary>
-    public void EnterAgain() => Interlocked.Increment(ref Unsafe.Add(ref Mine(), Again));
+    public void EnterAgain() => _counts.Mine().Add(Again, 1);
 
     /// <summary>One of those leaves.</summary>
     /// <returns>True for the last one out, who is to dispose.</returns>
     public bool LeaveAgain()
     {
-        Interlocked.Decrement(ref Unsafe.Add(ref Mine(), Again));
+        _counts.Mine().Add(Again, -1);
         return Volatile.Read(ref _isLetGo) == 1 && IsLast();
     }
 
     /// <summary>Notes a time that grows: on the line that the present core counts on, which it has anyway.</summary>
-    public void Note(long time) => Volatile.Write(ref Unsafe.Add(ref Mine(), Noted), time);
+    public void Note(long time) => _counts.Mine().Set(Noted, time);
 
     /// <summary>A holder leaves.</summary>
     /// <returns>True for the last one out, who is to dispose.</returns>
     public bool Leave()
     {
-        Interlocked.Decrement(ref Mine());
+        _counts.Mine().Add(Holders, -1);
         return Volatile.Read(ref _isLetGo) == 1 && IsLast();
     }
 
@@ -93,18 +76,5 @@ internal sealed class HolderCount
     }
 
     // In this order: see the remarks.
-    private bool IsLast() => Sum(0) == 0 && Sum(Again) == 0 && Interlocked.Exchange(ref _isTold, 1) == 0;
-
-    private ref long Mine() => ref _counts[((Thread.GetCurrentProcessorId() & Mask) + 1) * Stride];
-
-    private long Sum(int kind)
-    {
-        long sum = 0;
-        for (int i = Stride; i < _counts.Length; i += Stride)
-        {
-            sum += Volatile.Read(ref _counts[i + kind]);
-        }
-
-        return sum;
-    }
+    private bool IsLast() => _counts.Read(Holders) == 0 && _counts.Read(Again) == 0 && Interlocked.Exchange(ref _isTold, 1) == 0;
 }

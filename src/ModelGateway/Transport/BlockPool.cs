@@ -1,6 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
-using System.Numerics;
+using ModelGateway.Serving.Diagnostics;
 
 namespace ModelGateway.Transport;
 
@@ -36,10 +36,9 @@ internal sealed class BlockPool : MemoryPool<byte>
 
     // In references: two cache lines.
     private const int Stride = 16;
-    private const int MostCores = 16;
-    private static readonly int Mask = (int)Math.Min(MostCores, BitOperations.RoundUpToPowerOf2((uint)Environment.ProcessorCount)) - 1;
+    private static readonly CoreStripes Cores = new(16);
 
-    private readonly Block?[] _byCore = new Block?[(Mask + 3) * Stride];
+    private readonly Block?[] _byCore = new Block?[(Cores.Count + 2) * Stride];
     private readonly ConcurrentQueue<Block> _free = new();
     private readonly ITimer _timer;
     private int _freeCount;
@@ -84,7 +83,7 @@ internal sealed class BlockPool : MemoryPool<byte>
         _free.Clear();
     }
 
-    private Span<Block?> Mine => Of(Thread.GetCurrentProcessorId() & Mask);
+    private Span<Block?> Mine => Of(Cores.Mine);
 
     private Span<Block?> Of(int core) => _byCore.AsSpan((core + 1) * Stride, KeptByACore);
 
@@ -120,7 +119,7 @@ internal sealed class BlockPool : MemoryPool<byte>
 
     private Block? TakeFromOthers()
     {
-        for (int core = 0; core <= Mask; core++)
+        for (int core = 0; core < Cores.Count; core++)
         {
             if (TakeFrom(Of(core)) is { } block)
             {
@@ -166,7 +165,7 @@ internal sealed class BlockPool : MemoryPool<byte>
         }
 
         // What a core keeps shows by this whether it is needed: then it is taken back until the next trim.
-        for (int i = KeptByACore * (Mask + 1); i > 0 && TakeFromOthers() is { } block; i--)
+        for (int i = KeptByACore * Cores.Count; i > 0 && TakeFromOthers() is { } block; i--)
         {
             Share(block);
         }

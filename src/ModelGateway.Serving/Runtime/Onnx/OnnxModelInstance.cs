@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
-using System.Numerics;
 using Microsoft.ML.OnnxRuntime;
+using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Models;
 using ModelGateway.Serving.Tensors;
 
@@ -19,8 +19,7 @@ namespace ModelGateway.Serving.Runtime.Onnx;
 /// </remarks>
 internal sealed class OnnxModelInstance : IModelInstance
 {
-    private const int MostLanes = 4;
-    private static readonly int UsefulLanes = (int)Math.Min(MostLanes, BitOperations.RoundUpToPowerOf2((uint)Environment.ProcessorCount));
+    private static readonly CoreStripes Cores = new(4);
 
     private readonly Func<InferenceSession>? _another;
     private readonly bool _shrinkArena;
@@ -62,7 +61,7 @@ internal sealed class OnnxModelInstance : IModelInstance
     {
         cancellationToken.ThrowIfCancellationRequested();
         Lane[] lanes = _lanes;
-        (InferenceSession session, BoundRuns bound) = lanes[Thread.GetCurrentProcessorId() & (lanes.Length - 1)];
+        (InferenceSession session, BoundRuns bound) = lanes[Cores.Mine & (lanes.Length - 1)];
         RunOptions options = RentOptions();
         try
         {
@@ -135,7 +134,7 @@ internal sealed class OnnxModelInstance : IModelInstance
 
     private void Grow()
     {
-        if (_another is not null && UsefulLanes > 1 && Interlocked.Exchange(ref _isGrowing, 1) == 0)
+        if (_another is not null && Cores.Count > 1 && Interlocked.Exchange(ref _isGrowing, 1) == 0)
         {
             ThreadPool.UnsafeQueueUserWorkItem(static self => self.AddLanes(), this, preferLocal: false);
         }
@@ -147,7 +146,7 @@ internal sealed class OnnxModelInstance : IModelInstance
         List<Lane> added = [];
         try
         {
-            while (added.Count < UsefulLanes - 1)
+            while (added.Count < Cores.Count - 1)
             {
                 InferenceSession session = _another!();
                 added.Add(new Lane(session, new BoundRuns(session, Signature, static () => { })));
