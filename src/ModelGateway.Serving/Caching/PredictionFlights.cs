@@ -97,7 +97,7 @@ public sealed class PredictionFlight<TResult> : IDisposable
     }
 
     /// <summary>One caller more, unless all have left already.</summary>
-    internal bool TryJoin()
+    public bool TryJoin()
     {
         lock (_gate)
         {

@@ -13,6 +13,7 @@ internal static class CacheSetup
         services.AddSingleton<CacheMetrics>();
         services.AddSingleton(CreatePredictions);
         services.AddSingleton(CreateAnswers);
+        services.AddSingleton<AnswerFlights>();
         services.AddSingleton<RepeatedAnswers>();
         services.AddSingleton<KnownPaths>();
         services.AddSingleton<CacheDirectiveReader>();

@@ -5,12 +5,16 @@ using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Inference;
 using ModelGateway.Serving.Lifecycle;
 using ModelGateway.Serving.Models;
+using ModelGateway.Transport;
 
 namespace ModelGateway.Caching;
 
 /// <summary>Leads requests past the finished answers: which request may use them, and which answer is still fresh.</summary>
-internal sealed class RepeatedAnswers(AnswerCache answers, TimeProvider time)
+internal sealed class RepeatedAnswers(AnswerCache answers, AnswerFlights flights, KnownPaths paths, TimeProvider time)
 {
+    // Others join only what arrives in one piece, in front of routing.
+    public const int LargestShared = BlockPool.BlockSize;
+
     // The economy of a model is one for all threads, and a line that each hit writes would go from core to core. Of several models each gets its share in the long run.
     private const int CountedAtOnce = 8;
 
@@ -27,13 +31,18 @@ internal sealed class RepeatedAnswers(AnswerCache answers, TimeProvider time)
     /// <param name="started">The timestamp at which the body was there.</param>
     public RepeatedAnswer Look(HttpContext http, in ModelSpec asked, Servable servable, IPredictProtocol protocol, CacheDirectives wish, ReadOnlySpan<byte> body, long started)
     {
-        if (answers.IsOff || !MayAnswer(servable, wish))
+        if (!MayAnswer(servable, wish))
         {
             return default;
         }
 
         AnswerRequest request = RequestOf(http, asked, servable, protocol, wish);
         UInt128 hash = answers.Hash(request, body);
+        if (answers.IsOff)
+        {
+            return new RepeatedAnswer { Hash = hash, Request = request, WasSeen = answers.WasSeen(hash) };
+        }
+
         if (FindFresh(hash, request, servable, wish, body, time.GetTimestamp(), out TimeSpan age) is { } found)
         {
             return new RepeatedAnswer
@@ -44,7 +53,8 @@ internal sealed class RepeatedAnswers(AnswerCache answers, TimeProvider time)
         }
 
         servable.Metrics.CountLookup(CacheLevel.Answer, CacheOutcome.Miss);
-        return new RepeatedAnswer { Hash = hash, Request = request, ShouldKeep = answers.WasSeen(hash) };
+        bool wasSeen = answers.WasSeen(hash);
+        return new RepeatedAnswer { Hash = hash, Request = request, WasSeen = wasSeen, ShouldKeep = wasSeen };
     }
 
     /// <summary>Whether a version's answers may be given again to a caller who wishes this.</summary>
@@ -55,17 +65,55 @@ internal sealed class RepeatedAnswers(AnswerCache answers, TimeProvider time)
     /// The answer to a request whose path is known, at a timestamp of the clock; null where there is none that is fresh. Counts hits only: of a miss, the next to
     /// look says so.
     /// </summary>
-    public FinishedAnswer? Find(HttpContext http, KnownPath path, Servable servable, CacheDirectives wish, ReadOnlySpan<byte> body, long now, out TimeSpan age)
+    /// <param name="http">The request.</param>
+    /// <param name="path">Where it would go.</param>
+    /// <param name="servable">What would answer.</param>
+    /// <param name="wish">What the request says of the cache.</param>
+    /// <param name="body">Its body.</param>
+    /// <param name="now">The timestamp.</param>
+    /// <param name="age">The age of the answer.</param>
+    /// <param name="flight">Where there is no answer: the same request under way, which this one may join; null for none.</param>
+    public FinishedAnswer? Find(
+        HttpContext http, KnownPath path, Servable servable, CacheDirectives wish, ReadOnlySpan<byte> body, long now, out TimeSpan age, out AnswerFlight? flight)
     {
         age = default;
-        if (answers.IsOff)
+        AnswerRequest request = RequestOf(http, path.Asked, servable, path.Protocol, wish);
+        UInt128 hash = answers.Hash(request, body);
+        FinishedAnswer? found = answers.IsOff ? null : FindFresh(hash, request, servable, wish, body, now, out age);
+        flight = found is null && flights.Find(hash, request, body) is { } underWay && MayShare(http.Request.Headers, wish) ? underWay : null;
+        return found;
+    }
+
+    /// <summary>
+    /// Begins a flight for a request that was seen before and is about to be answered: whoever sends it again meanwhile waits for the same answer. Null where
+    /// nobody is to join: its time is its own, its model does not stand in its path, it is too large, or another flight is under way.
+    /// </summary>
+    public AnswerFlight? Begin(HttpContext http, in RepeatedAnswer look, PredictRequest request, ReadOnlySpan<byte> body)
+    {
+        if (!look.WasSeen || body.Length > LargestShared || request.Timeout is not null || !MayShare(http.Request.Headers, request.Cache) || !http.Request.RouteValues.ContainsKey("model"))
         {
             return null;
         }
 
-        AnswerRequest request = RequestOf(http, path.Asked, servable, path.Protocol, wish);
-        return FindFresh(answers.Hash(request, body), request, servable, wish, body, now, out age);
+        paths.Remember(http, look.Request.Asked, look.Request.Protocol);
+        return flights.Begin(look.Hash, look.Request, body);
     }
+
+    /// <summary>Counts one who got the answer of a flight that he joined.</summary>
+    public void CountJoined(Servable servable)
+    {
+        if (!answers.IsOff)
+        {
+            servable.Metrics.CountLookup(CacheLevel.Answer, CacheOutcome.Miss);
+        }
+
+        servable.Metrics.CountLookup(CacheLevel.Flight, CacheOutcome.Hit);
+        servable.Cache!.Economy.CountHit();
+    }
+
+    // Who wants none but a young answer, or gives it a time of his own, waits for his own.
+    private static bool MayShare(IHeaderDictionary headers, CacheDirectives wish) =>
+        wish is { OnlyIfCached: false, MaxAge: null } && headers[RequestTimeout.Header].Count == 0 && headers.GrpcTimeout.Count == 0;
 
     private static AnswerRequest RequestOf(HttpContext http, in ModelSpec asked, Servable servable, IPredictProtocol protocol, CacheDirectives wish)
     {
@@ -99,20 +147,27 @@ internal sealed class RepeatedAnswers(AnswerCache answers, TimeProvider time)
     }
 
     /// <summary>Keeps what was answered, for the next one.</summary>
-    public void Keep(in RepeatedAnswer look, HttpResponse response, Freshness freshness, ReadOnlySpan<byte> requestBody, byte[] body)
+    /// <param name="http">The request; its answer's headers are set.</param>
+    /// <param name="look">What was found for it.</param>
+    /// <param name="freshness">Of the answer.</param>
+    /// <param name="requestBody">The request's body, which stays the caller's.</param>
+    /// <param name="content">The answer.</param>
+    public void Keep(HttpContext http, in RepeatedAnswer look, Freshness freshness, ReadOnlySpan<byte> requestBody, AnswerContent content)
     {
         // Another replica's clock may be ahead.
         TimeSpan age = time.GetUtcNow() - freshness.MadeAt;
         age = age < TimeSpan.Zero ? TimeSpan.Zero : age;
         // Purged meanwhile, stale already, or more than is kept: before anything is copied.
-        if (!ReferenceEquals(freshness.Scope, look.Request.Scope) || age > freshness.FreshFor || !answers.Takes(requestBody.Length + body.Length))
+        if (ReferenceEquals(freshness.Scope, look.Request.Scope) && age <= freshness.FreshFor && answers.Takes(requestBody.Length + content.Body.Length))
         {
-            return;
+            answers.Keep(look.Hash, new FinishedAnswer(look.Request, requestBody.ToArray(), content, freshness, time.GetTimestamp() - (long)(age.TotalSeconds * time.TimestampFrequency)));
         }
 
-        StringValues start = response.Headers[InferenceHeader.Name];
-        answers.Keep(look.Hash, new FinishedAnswer(
-            look.Request, requestBody.ToArray(), body, response.ContentType ?? "", start.Count == 0 ? null : start.ToString(), freshness, time.GetTimestamp() - (long)(age.TotalSeconds * time.TimestampFrequency)));
+        if (http.Request.RouteValues.ContainsKey("model"))
+        {
+            // The path alone says which model is asked for, so the next equal request need not be routed.
+            paths.Remember(http, look.Request.Asked, look.Request.Protocol);
+        }
     }
 }
 
@@ -124,6 +179,9 @@ internal readonly struct RepeatedAnswer
 
     /// <summary>What to say of it.</summary>
     public CacheReport Report { get; init; }
+
+    /// <summary>The same was asked for before, and not long ago.</summary>
+    public bool WasSeen { get; init; }
 
     /// <summary>The answer that will be made should be kept.</summary>
     public bool ShouldKeep { get; init; }

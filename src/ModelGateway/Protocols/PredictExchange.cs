@@ -18,7 +18,7 @@ namespace ModelGateway.Protocols;
 /// <summary>The way of a prediction through HTTP, the same for every dialect; the steps are those numbered above <see cref="Predictor"/>.</summary>
 internal sealed class PredictExchange(
     ServableManager manager, Predictor predictor, ServingMetrics metrics, ModelAccess access, RequestBodyReader bodies,
-    CacheDirectiveReader directives, RepeatedAnswers answers, KnownPaths paths, IOptions<GatewayOptions> options, RateLimits? limits = null)
+    CacheDirectiveReader directives, RepeatedAnswers answers, IOptions<GatewayOptions> options, RateLimits? limits = null)
 {
     private readonly int _maxBodyBytes = options.Value.Limits.MaxBodyBytes;
     private readonly TimeSpan _bodyTimeout = options.Value.Limits.BodyTimeout;
@@ -155,10 +155,10 @@ internal sealed class PredictExchange(
         if (repeated.Found is { } finished)
         {
             servable.Metrics.CountHit(Stopwatch.GetElapsedTime(started), repeated.Report.Lookup);
-            PredictSpans.Repeated(http, null, servable, started, Stopwatch.GetElapsedTime(started, received), repeated.Report.Lookup);
+            PredictSpans.Repeated(http, null, servable, started, repeated.Report, read: Stopwatch.GetElapsedTime(started, received));
             http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(Stopwatch.GetElapsedTime(started, received), repeated.Report.Lookup);
             CacheStatus.Set(http.Response, repeated.Report);
-            await finished.SendAsync(http.Response);
+            await finished.Content.SendAsync(http.Response);
             return null;
         }
 
@@ -175,7 +175,11 @@ internal sealed class PredictExchange(
 
         RequestTimeout.Apply(timeout, request.Prediction);
         request.Prediction.Cache = wish;
-        PredictResult result = await predictor.PredictAsync(servable, request.Prediction, http.RequestAborted);
+
+        // For whoever sends the same meanwhile. Then this caller's leaving is not the end of it.
+        using AnswerFlight? flight = answers.Begin(http, repeated, request.Prediction, body.Span);
+        using CancellationTokenRegistration leaving = flight?.LeaveWith(http.RequestAborted) ?? default;
+        PredictResult result = await predictor.PredictAsync(servable, request.Prediction, flight?.Abandoned ?? http.RequestAborted);
         if (servable.Cache is not null)
         {
             CacheStatus.Set(http.Response, result.Cache);
@@ -183,6 +187,7 @@ internal sealed class PredictExchange(
 
         if (!result.IsSuccess)
         {
+            flight?.Land(AnswerLanding.Of(result.Error));
             http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(read, result.Cache.Lookup, result.Timings, default);
             PredictSpans.Ran(servable, started, read, result.Cache, result.Timings, default);
             return result.Error.IsForTime && request.Prediction.Timeout < predictor.LimitOf(servable) ? result.Error with { IsForCallersTime = true } : result.Error;
@@ -190,7 +195,7 @@ internal sealed class PredictExchange(
 
         using PredictResponse response = result.Response;
         long writing = Stopwatch.GetTimestamp();
-        if (Write(http, servable, request, response, repeated, body) is { } unwritable)
+        if (Write(http, servable, request, response, repeated, body, flight) is { } unwritable)
         {
             return unwritable;
         }
@@ -206,10 +211,12 @@ internal sealed class PredictExchange(
         return null;
     }
 
-    // Straight into the pipe; by way of an array where the answer is kept.
-    private PredictError? Write(HttpContext http, Servable servable, IProtocolRequest request, PredictResponse response, in RepeatedAnswer repeated, ReadOnlyMemory<byte> body)
+    // Straight into the pipe; by way of an array where the answer is kept, or others wait for it.
+    private PredictError? Write(
+        HttpContext http, Servable servable, IProtocolRequest request, PredictResponse response, in RepeatedAnswer repeated, ReadOnlyMemory<byte> body, AnswerFlight? flight)
     {
-        if (!repeated.ShouldKeep || response.Freshness is not { } freshness)
+        Freshness? kept = repeated.ShouldKeep ? response.Freshness : null;
+        if (kept is null && flight?.Close() != true)
         {
             return request.Write(response, servable, http.Response, http.Response.BodyWriter);
         }
@@ -220,15 +227,15 @@ internal sealed class PredictExchange(
             return error;
         }
 
-        byte[] bytes = output.WrittenSpan.ToArray();
-        answers.Keep(repeated, http.Response, freshness, body.Span, bytes);
-        if (http.Request.RouteValues.ContainsKey("model"))
+        var content = AnswerContent.Of(http.Response, output.WrittenSpan.ToArray());
+        if (kept is { } freshness)
         {
-            // The path alone says which model is asked for, so the next equal request need not be routed.
-            paths.Remember(http, repeated.Request.Asked, repeated.Request.Protocol);
+            answers.Keep(http, repeated, freshness, body.Span, content);
         }
 
-        http.Response.BodyWriter.Write(bytes);
+        // After it was kept: who comes now finds it.
+        flight?.Land(AnswerLanding.Of(content, response.Cache));
+        http.Response.BodyWriter.Write(content.Body);
         return null;
     }
 

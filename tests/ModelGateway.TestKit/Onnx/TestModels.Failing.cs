@@ -68,6 +68,18 @@ public static partial class TestModels
             .Node("Loop", ["iterations", "always", "x"], ["y"], OnnxAttr.Graph("body", AddOne()))
             .Build();
 
+    /// <summary><see cref="Slow"/>, of which <c>index</c> INT64 [m] takes rows; fails when all turns are done if one is out of range.</summary>
+    public static byte[] FailsLate() =>
+        new OnnxGraphBuilder()
+            .Input("x", OnnxElementType.Float, "batch", Unknown)
+            .Input("index", OnnxElementType.Int64, "m")
+            .Output("y", OnnxElementType.Float, "m", Unknown)
+            .OverridableInput("iterations", OnnxTensor.From([], 1L))
+            .Initializer("always", OnnxTensor.From([], true))
+            .Node("Loop", ["iterations", "always", "x"], ["turned"], OnnxAttr.Graph("body", AddOne()))
+            .Node("Gather", ["turned", "index"], ["y"])
+            .Build();
+
     /// <summary>The body of a Loop that adds 1 to its one variable.</summary>
     public static OnnxGraphBuilder AddOneBody() => AddOne();
 

@@ -25,15 +25,16 @@ internal static class PredictSpans
         }
     }
 
-    /// <summary>A prediction that was answered before.</summary>
+    /// <summary>A prediction that was answered before, or by another's answer.</summary>
     /// <param name="http">The request.</param>
     /// <param name="endpoint">Where it would have been routed to; null where it was.</param>
     /// <param name="servable">The version that answers.</param>
     /// <param name="started">When it began, of <see cref="Stopwatch"/>.</param>
+    /// <param name="cache">What the cache did.</param>
+    /// <param name="timings">Of one who waited for another's answer.</param>
     /// <param name="read">Time until its body was there.</param>
-    /// <param name="lookup">Time for finding the answer.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Repeated(HttpContext http, Endpoint? endpoint, Servable servable, long started, TimeSpan read, TimeSpan lookup)
+    public static void Repeated(HttpContext http, Endpoint? endpoint, Servable servable, long started, in CacheReport cache, in PredictTimings timings = default, TimeSpan read = default)
     {
         if (GatewayActivities.Source.HasListeners())
         {
@@ -42,7 +43,7 @@ internal static class PredictSpans
                 http.SetEndpoint(endpoint);
             }
 
-            Make(servable, started, read, new CacheReport(CacheUse.Hit, lookup), default, default);
+            Make(servable, started, read, cache, timings, default);
         }
     }
 
