@@ -52,7 +52,8 @@ internal static class NumbersCheck
         }
 
         using JsonText text = JsonText.Open(Encoding.ASCII.GetBytes($"[{string.Join(',', finite)}]"), new FaultList())!;
-        using var elements = new JsonElementStore(text, type, -1);
+        using var elements = new JsonElementStore();
+        elements.Begin(text, type, -1);
         var shape = new NestedShape();
         int at = 0;
         if (!JsonArrayReader.TryRead(text.Original, ref at, JsonText.MaxDepth, ref shape, elements))

@@ -59,7 +59,7 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
                 }
 
                 var hit = new CacheReport(CacheUse.Hit, time.GetElapsedTime(started)) { Age = age, TimeToLive = found.FreshFor - age, Detail = "memory" };
-                return new ValueTask<PredictResult>(PredictResult.Success(Answer(servable, found, default, hit)));
+                return new ValueTask<PredictResult>(PredictResult.Success(Answer(servable, found), hit));
             }
 
             // Fresh, but older than this caller wants.
@@ -89,7 +89,7 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
             own.Economy.CountHit();
             TimeSpan age = Age(whole.Freshness!.Value.MadeAt);
             var hit = new CacheReport(CacheUse.Hit, time.GetElapsedTime(started)) { Age = age, TimeToLive = whole.Freshness.Value.FreshFor - age, Detail = "rows" };
-            return PredictResult.Success(Answer(servable, whole, default, hit));
+            return PredictResult.Success(Answer(servable, whole, default), hit);
         }
 
         CacheUse use = request.Cache.NoCache ? CacheUse.Request : rows.Missing < batch.Count ? CacheUse.Partial : CacheUse.Miss;
@@ -137,14 +137,11 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
             : CacheOutcome.Miss, age);
     }
 
-    private static PredictResponse Answer(Servable servable, CachedPrediction prediction, PredictTimings timings, CacheReport report) => new(servable.Id, prediction.Outputs, timings)
-    {
-        Cache = report,
-        Freshness = new Freshness(prediction.Scope, prediction.MadeAt, prediction.FreshFor),
-    };
+    private static PredictResponse Answer(Servable servable, CachedPrediction prediction) =>
+        new(servable.Id, prediction.Outputs, default) { Freshness = new Freshness(prediction.Scope, prediction.MadeAt, prediction.FreshFor) };
 
-    private static PredictResponse Answer(Servable servable, FlightLanding landing, PredictTimings timings, CacheReport report) =>
-        new(servable.Id, landing.Outputs!, timings) { Cache = report, Freshness = landing.Freshness };
+    private static PredictResponse Answer(Servable servable, FlightLanding landing, PredictTimings timings) =>
+        new(servable.Id, landing.Outputs!, timings) { Freshness = landing.Freshness };
 
     // For a caller who takes no run: memory had nothing, perhaps the store has.
     private async ValueTask<PredictResult> AskStoreAsync(FlightWork work, CacheReport report, CancellationToken cancellationToken)
@@ -167,8 +164,8 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
         }
 
         TimeSpan age = Age(found.MadeAt);
-        return PredictResult.Success(Answer(
-            work.Servable, found, default, report with { Use = CacheUse.Hit, Lookup = report.Lookup + time.GetElapsedTime(started), Age = age, TimeToLive = found.FreshFor - age, Detail = store!.Name }));
+        return PredictResult.Success(
+            Answer(work.Servable, found), report with { Use = CacheUse.Hit, Lookup = report.Lookup + time.GetElapsedTime(started), Age = age, TimeToLive = found.FreshFor - age, Detail = store!.Name });
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -177,7 +174,7 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
         long started = time.GetTimestamp();
         if (patience <= TimeSpan.Zero)
         {
-            return PredictResult.Failure(ModelRunner.DeadlineExceeded(), default, report);
+            return PredictResult.Failure(PredictError.DeadlineExceeded(), default, report);
         }
 
         // Who wants a run, or none but a young answer, gets a flight of his own: what flies already may end with what the store has.
@@ -229,7 +226,7 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
             return PredictResult.Failure(landing.ErrorFor(cancellationToken.IsCancellationRequested), leads ? landing.Timings : new PredictTimings(total, TimeSpan.Zero), report);
         }
 
-        return PredictResult.Success(Answer(work.Servable, landing, leads ? landing.Timings : new PredictTimings(total, TimeSpan.Zero), report));
+        return PredictResult.Success(Answer(work.Servable, landing, leads ? landing.Timings : new PredictTimings(total, TimeSpan.Zero)), report);
     }
 
     // A flight that nobody waits for: the caller has a stale answer already.

@@ -80,7 +80,7 @@ internal sealed class FlightLanding
 
     /// <summary>Why there are no outputs, for one of the callers.</summary>
     public PredictError ErrorFor(bool callerLeft) => callerLeft ? ModelRunner.CallerLeft()
-        : Error is null or { Kind: PredictErrorKind.Cancelled } ? ModelRunner.DeadlineExceeded()
+        : Error is null or { Kind: PredictErrorKind.Cancelled } ? PredictError.DeadlineExceeded()
         : Error;
 
     /// <summary>What the cache did for one of the callers.</summary>

@@ -29,7 +29,7 @@ internal sealed partial class ModelRunner(ILogger logger)
     {
         if (patience <= TimeSpan.Zero)
         {
-            return new ValueTask<PredictResult>(PredictResult.Failure(DeadlineExceeded(), default, cache));
+            return new ValueTask<PredictResult>(PredictResult.Failure(PredictError.DeadlineExceeded(), default, cache));
         }
 
         if (cancellationToken.IsCancellationRequested)
@@ -41,9 +41,6 @@ internal sealed partial class ModelRunner(ILogger logger)
             ? new ValueTask<PredictResult>(RunHere(servable, lease, inputs, outputs, patience, cache, cancellationToken))
             : QueueAsync(servable, inputs, outputs, patience, expected, cache, cancellationToken);
     }
-
-    /// <summary>The error of a deadline that passed.</summary>
-    public static PredictError DeadlineExceeded() => new(PredictErrorKind.DeadlineExceeded, "The prediction was not made before the deadline.") { IsForTime = true };
 
     /// <summary>The error for a caller who is gone.</summary>
     public static PredictError CallerLeft() => new(PredictErrorKind.Cancelled, "The caller left before the prediction was made.");
@@ -58,7 +55,7 @@ internal sealed partial class ModelRunner(ILogger logger)
             try
             {
                 IReadOnlyList<OutputValue> values = servable.Scheduler.Run(lease, inputs, outputs, started, deadline.Token, out TimeSpan ran);
-                return PredictResult.Success(new PredictResponse(servable.Id, values, new PredictTimings(TimeSpan.Zero, ran)) { Cache = cache });
+                return PredictResult.Success(new PredictResponse(servable.Id, values, new PredictTimings(TimeSpan.Zero, ran)), cache);
             }
             catch (Exception exception) when (exception is OperationCanceledException or ModelRunException)
             {
@@ -74,7 +71,7 @@ internal sealed partial class ModelRunner(ILogger logger)
         RunOutcome outcome = await servable.Scheduler.RunAsync(inputs, outputs, patience ?? expected, deadline.Token);
         var timings = new PredictTimings(outcome.Waited, outcome.Ran);
         return outcome.Outputs is { } values
-            ? PredictResult.Success(new PredictResponse(servable.Id, values, timings) { Cache = cache })
+            ? PredictResult.Success(new PredictResponse(servable.Id, values, timings), cache)
             : PredictResult.Failure(outcome.Refusal ?? ErrorOf(servable, outcome.Fault!, caller), timings, cache);
     }
 
@@ -83,7 +80,7 @@ internal sealed partial class ModelRunner(ILogger logger)
         switch (fault)
         {
             case OperationCanceledException:
-                return caller.IsCancellationRequested ? CallerLeft() : DeadlineExceeded();
+                return caller.IsCancellationRequested ? CallerLeft() : PredictError.DeadlineExceeded();
             case ModelRunException exception:
                 return exception.InputAtFault ? Refused(servable, exception) : Failed(servable, exception);
             default:

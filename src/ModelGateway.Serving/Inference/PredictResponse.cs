@@ -18,9 +18,6 @@ public sealed class PredictResponse(ServableId servable, IReadOnlyList<OutputVal
     /// <summary>Where the time went.</summary>
     public PredictTimings Timings { get; } = timings;
 
-    /// <summary>What the cache did for it.</summary>
-    public CacheReport Cache { get; init; }
-
     /// <summary>How long the answer may be given again; null where it may not.</summary>
     public Freshness? Freshness { get; init; }
 

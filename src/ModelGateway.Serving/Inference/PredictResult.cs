@@ -32,7 +32,7 @@ public readonly struct PredictResult
     public bool IsSuccess => Response is not null;
 
     /// <summary>A success.</summary>
-    public static PredictResult Success(PredictResponse response) => new(response, null, response.Timings, response.Cache);
+    public static PredictResult Success(PredictResponse response, CacheReport cache = default) => new(response, null, response.Timings, cache);
 
     /// <summary>A refusal.</summary>
     public static PredictResult Failure(PredictError error, PredictTimings timings = default, CacheReport cache = default) => new(null, error, timings, cache);

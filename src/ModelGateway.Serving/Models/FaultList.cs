@@ -17,7 +17,7 @@ public sealed class FaultList
     public bool IsFull => _faults?.Count == Capacity;
 
     /// <summary>Faults kept so far.</summary>
-    public IReadOnlyList<RequestFault> Faults => _faults ?? [];
+    public IReadOnlyList<RequestFault> Faults => _faults is { } faults ? faults : Array.Empty<RequestFault>();
 
     /// <summary>Adds a fault; of a very long target only the start is kept.</summary>
     public void Add(string? target, string message, string? expected = null, string? got = null)

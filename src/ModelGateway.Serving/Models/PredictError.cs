@@ -59,4 +59,7 @@ public sealed record PredictError(PredictErrorKind Kind, string Message)
 
     /// <summary>That time was the caller's own, shorter than the model's: no sign of trouble here.</summary>
     public bool IsForCallersTime { get; init; }
+
+    /// <summary>The deadline passed.</summary>
+    public static PredictError DeadlineExceeded() => new(PredictErrorKind.DeadlineExceeded, "The prediction was not made before the deadline.") { IsForTime = true };
 }

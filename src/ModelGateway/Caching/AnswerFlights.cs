@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
-using System.Globalization;
-using ModelGateway.Protocols;
+using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using ModelGateway.Serving.Caching;
 using ModelGateway.Serving.Inference;
 using ModelGateway.Serving.Models;
@@ -19,15 +19,19 @@ internal sealed class AnswerFlights
     /// <summary>Flights under way.</summary>
     public int Count => _flights.Count;
 
-    /// <summary>Begins the flight of a request, which others may join until it lands; null where one is under way.</summary>
-    public AnswerFlight? Begin(UInt128 hash, in AnswerRequest request, ReadOnlySpan<byte> body)
+    /// <summary>Begins the flight of a request, which others may join; null where one is under way.</summary>
+    /// <param name="hash">Of the request.</param>
+    /// <param name="request">All of it but the body.</param>
+    /// <param name="body">The body; it is copied.</param>
+    /// <param name="limit">The time that a prediction of this model may take.</param>
+    public AnswerFlight? Begin(UInt128 hash, in AnswerRequest request, ReadOnlySpan<byte> body, TimeSpan limit)
     {
         if (_flights.ContainsKey(hash))
         {
             return null;
         }
 
-        var flight = new AnswerFlight(this, hash, request, body.ToArray());
+        var flight = new AnswerFlight(this, hash, request, body.ToArray(), limit);
         return _flights.TryAdd(hash, flight) ? flight : null;
     }
 
@@ -39,31 +43,68 @@ internal sealed class AnswerFlights
 }
 
 /// <summary>One answer in the making, and those who wait for it.</summary>
-/// <param name="flights">What it is listed in.</param>
-/// <param name="hash">Of the request.</param>
-/// <param name="request">All of it but the body.</param>
-/// <param name="requestBody">Its own copy of the body: others compare theirs with it at any time.</param>
-internal sealed class AnswerFlight(AnswerFlights flights, UInt128 hash, AnswerRequest request, byte[] requestBody) : IDisposable
+/// <remarks>
+/// It ends for all of them when the time of the one who began it is over. So that this is not much earlier than their own is, one is joined only in the first
+/// part of that time; later ones go the usual way.
+/// </remarks>
+internal sealed class AnswerFlight : IDisposable
 {
+    private const int JoinedFor = 8;
     private readonly PredictionFlight<AnswerLanding> _callers = new();
+    private readonly AnswerFlights _flights;
+    private readonly TimeSpan _limit;
+    private readonly long _lastToJoin;
+    private Timer? _deadline;
     private volatile bool _wasJoined;
-    private bool _isLanded;
+    private int _isLanded;
 
-    public UInt128 Hash { get; } = hash;
+    /// <param name="flights">What it is listed in.</param>
+    /// <param name="hash">Of the request.</param>
+    /// <param name="request">All of it but the body.</param>
+    /// <param name="requestBody">Its own copy of the body: others compare theirs with it at any time.</param>
+    /// <param name="limit">The time that a prediction of this model may take.</param>
+    public AnswerFlight(AnswerFlights flights, UInt128 hash, AnswerRequest request, byte[] requestBody, TimeSpan limit)
+    {
+        (_flights, Hash, Request, RequestBody, _limit) = (flights, hash, request, requestBody, limit);
+        _lastToJoin = Stopwatch.GetTimestamp() + (long)(limit.TotalSeconds / JoinedFor * Stopwatch.Frequency);
+    }
 
-    public AnswerRequest Request { get; } = request;
+    public UInt128 Hash { get; }
 
-    public byte[] RequestBody { get; } = requestBody;
+    public AnswerRequest Request { get; }
+
+    public byte[] RequestBody { get; }
 
     /// <summary>Cancelled when nobody waits any more, also not the one who began it.</summary>
     public CancellationToken Abandoned => _callers.Abandoned;
 
-    /// <summary>A place for one caller more; null where all have left.</summary>
-    public FlightSeat<AnswerLanding>? TryJoin()
+    /// <summary>A place for one caller more; null where all have left, or it is too late.</summary>
+    /// <param name="now">A timestamp of <see cref="Stopwatch"/>.</param>
+    public FlightSeat<AnswerLanding>? TryJoin(long now)
     {
+        if (now > _lastToJoin)
+        {
+            return null;
+        }
+
         // Before it is so: who closes the flight must not miss anybody.
         _wasJoined = true;
-        return _callers.TryJoin() ? _callers.TakeSeat() : null;
+        if (!_callers.TryJoin())
+        {
+            return null;
+        }
+
+        if (_deadline is null)
+        {
+            // The one who began it has a deadline, but may be held up by a run that does not look at it.
+            var deadline = new Timer(static flight => ((AnswerFlight)flight!).Land(AnswerLanding.OutOfTime), this, _limit, Timeout.InfiniteTimeSpan);
+            if (Interlocked.CompareExchange(ref _deadline, deadline, null) is not null || _isLanded != 0)
+            {
+                deadline.Dispose();
+            }
+        }
+
+        return _callers.TakeSeat();
     }
 
     /// <summary>Nobody joins any more. Returns whether anybody did.</summary>
@@ -76,20 +117,23 @@ internal sealed class AnswerFlight(AnswerFlights flights, UInt128 hash, AnswerRe
     /// <summary>With this token, the one who began it stops waiting.</summary>
     public CancellationTokenRegistration LeaveWith(CancellationToken caller) => caller.UnsafeRegister(static state => ((AnswerFlight)state!)._callers.Leave(), this);
 
-    /// <summary>Ends it for those who wait. For the one who began it, who may call it again: the first landing counts.</summary>
+    /// <summary>Ends it for those who wait; the first landing counts.</summary>
     public void Land(AnswerLanding landing)
     {
-        if (!_isLanded)
+        if (Interlocked.Exchange(ref _isLanded, 1) == 0)
         {
-            _isLanded = true;
-            flights.Remove(this);
-            _callers.Dispose();
+            _flights.Remove(this);
+            _deadline?.Dispose();
             _callers.Land(landing);
         }
     }
 
-    /// <summary>Whatever happened to the one who began it: those who joined wait no longer.</summary>
-    public void Dispose() => Land(AnswerLanding.Nothing);
+    /// <summary>For the one who began it, whatever happened to him: those who joined wait no longer.</summary>
+    public void Dispose()
+    {
+        Land(AnswerLanding.Nothing);
+        _callers.Dispose();
+    }
 }
 
 /// <summary>What a flight ends with for those who joined it.</summary>
@@ -98,8 +142,8 @@ internal sealed class AnswerLanding
     /// <summary>No answer that could be shared: each goes on alone.</summary>
     public static AnswerLanding Nothing { get; } = new();
 
-    /// <summary>The model's time was over; each goes on with what is left of its own.</summary>
-    public static AnswerLanding OutOfTime { get; } = new() { IsOutOfTime = true };
+    /// <summary>The time is over.</summary>
+    public static AnswerLanding OutOfTime { get; } = new() { Error = PredictError.DeadlineExceeded() };
 
     /// <summary>The answer; null where there is none.</summary>
     public AnswerContent? Content { get; private init; }
@@ -110,7 +154,8 @@ internal sealed class AnswerLanding
     /// <summary>Why there is no answer for anybody; null where that is not said.</summary>
     public PredictError? Error { get; private init; }
 
-    public bool IsOutOfTime { get; private init; }
+    /// <summary>An exception that no one foresaw.</summary>
+    public ExceptionDispatchInfo? Fault { get; private init; }
 
     /// <summary>An answer, and how it was found for the one who began the flight.</summary>
     public static AnswerLanding Of(AnswerContent content, CacheReport first) => new()
@@ -119,15 +164,8 @@ internal sealed class AnswerLanding
         Report = first.Use == CacheUse.Hit ? first : new CacheReport(CacheUse.Collapsed),
     };
 
-    /// <summary>What kept one caller from an answer, where it would keep the others from it too.</summary>
-    public static AnswerLanding Of(PredictError error) => error.Kind switch
-    {
-        PredictErrorKind.DeadlineExceeded => OutOfTime,
-        PredictErrorKind.ModelRefused or PredictErrorKind.RunFailed => new() { Error = error },
-        _ => Nothing,
-    };
+    /// <summary>What kept one caller from an answer, where it keeps the others from it too: not so where it was the state of the queue.</summary>
+    public static AnswerLanding Of(PredictError error) => error.Kind is PredictErrorKind.QueueFull or PredictErrorKind.Cancelled ? Nothing : new() { Error = error };
 
-    /// <summary>The time that one who waited has left of the model's, as a header that stands for it on the rest of the way.</summary>
-    public static void SetTimeLeft(IHeaderDictionary headers, TimeSpan left) =>
-        headers[RequestTimeout.Header] = string.Create(CultureInfo.InvariantCulture, $"{Math.Max(0, (long)left.TotalMilliseconds)}ms");
+    public static AnswerLanding Of(ExceptionDispatchInfo fault) => new() { Fault = fault };
 }

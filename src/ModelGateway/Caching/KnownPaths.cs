@@ -4,7 +4,10 @@ using ModelGateway.Serving.Models;
 
 namespace ModelGateway.Caching;
 
-/// <summary>Where requests went whose answers were kept: path and content type, as they were sent, lead to the endpoint that routing found. Bounded.</summary>
+/// <summary>
+/// Where predictions went: path and content type, as they were sent, lead to the endpoint that routing found, with the model that it read from the path.
+/// Who goes there again need not be routed. Bounded.
+/// </summary>
 internal sealed class KnownPaths
 {
     private const int Capacity = 4096;
@@ -25,9 +28,10 @@ internal sealed class KnownPaths
     /// <param name="http">The request; it has its endpoint.</param>
     /// <param name="asked">The model that its path names.</param>
     /// <param name="protocol">Its dialect.</param>
-    public void Remember(HttpContext http, in ModelSpec asked, IPredictProtocol protocol)
+    /// <param name="exchange">What answers there.</param>
+    public void Remember(HttpContext http, ModelSpec asked, IPredictProtocol protocol, PredictExchange exchange)
     {
-        if (http.GetEndpoint() is not { } endpoint || http.Request.Path.Value is not { } path || Find(http.Request) is not null)
+        if (http.GetEndpoint() is not RouteEndpoint routed || http.Request.Path.Value is not { } path)
         {
             return;
         }
@@ -38,13 +42,20 @@ internal sealed class KnownPaths
             _paths.Clear();
         }
 
+        // All that the endpoint says of itself, and the model, which is not among its route values where nothing is routed.
+        var endpoint = new RouteEndpoint(
+            again => exchange.AnswerAsync(again, asked, protocol), routed.RoutePattern, routed.Order, new EndpointMetadataCollection([.. routed.Metadata, new RoutedModel(asked.Model)]), routed.DisplayName);
         _paths[path] = new KnownPath(endpoint, asked, protocol, http.Request.ContentType);
     }
 }
 
 /// <summary>What a path and a content type lead to.</summary>
-/// <param name="Endpoint">The endpoint, which says what scope it asks for.</param>
+/// <param name="Endpoint">The endpoint, which says what scope it asks for, and answers for this path alone.</param>
 /// <param name="Asked">The model, and perhaps the version or label.</param>
 /// <param name="Protocol">The dialect.</param>
 /// <param name="ContentType">The request's content type, letter by letter.</param>
 internal sealed record KnownPath(Endpoint Endpoint, ModelSpec Asked, IPredictProtocol Protocol, string? ContentType);
+
+/// <summary>Of an endpoint that answers for one model.</summary>
+/// <param name="Name">The model's name.</param>
+internal sealed record RoutedModel(string Name);

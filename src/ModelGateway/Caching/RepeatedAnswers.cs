@@ -88,15 +88,19 @@ internal sealed class RepeatedAnswers(AnswerCache answers, AnswerFlights flights
     /// Begins a flight for a request that was seen before and is about to be answered: whoever sends it again meanwhile waits for the same answer. Null where
     /// nobody is to join: its time is its own, its model does not stand in its path, it is too large, or another flight is under way.
     /// </summary>
-    public AnswerFlight? Begin(HttpContext http, in RepeatedAnswer look, PredictRequest request, ReadOnlySpan<byte> body)
+    /// <param name="http">The request.</param>
+    /// <param name="look">What was found for it.</param>
+    /// <param name="request">As it was read.</param>
+    /// <param name="body">Its body.</param>
+    /// <param name="limit">The time that a prediction of this model may take.</param>
+    public AnswerFlight? Begin(HttpContext http, in RepeatedAnswer look, PredictRequest request, ReadOnlySpan<byte> body, TimeSpan limit)
     {
-        if (!look.WasSeen || body.Length > LargestShared || request.Timeout is not null || !MayShare(http.Request.Headers, request.Cache) || !http.Request.RouteValues.ContainsKey("model"))
+        if (!look.WasSeen || body.Length > LargestShared || request.Timeout is not null || !MayShare(http.Request.Headers, request.Cache) || paths.Find(http.Request) is null)
         {
             return null;
         }
 
-        paths.Remember(http, look.Request.Asked, look.Request.Protocol);
-        return flights.Begin(look.Hash, look.Request, body);
+        return flights.Begin(look.Hash, look.Request, body, limit);
     }
 
     /// <summary>Counts one who got the answer of a flight that he joined.</summary>
@@ -147,12 +151,11 @@ internal sealed class RepeatedAnswers(AnswerCache answers, AnswerFlights flights
     }
 
     /// <summary>Keeps what was answered, for the next one.</summary>
-    /// <param name="http">The request; its answer's headers are set.</param>
-    /// <param name="look">What was found for it.</param>
+    /// <param name="look">What was found for the request.</param>
     /// <param name="freshness">Of the answer.</param>
     /// <param name="requestBody">The request's body, which stays the caller's.</param>
     /// <param name="content">The answer.</param>
-    public void Keep(HttpContext http, in RepeatedAnswer look, Freshness freshness, ReadOnlySpan<byte> requestBody, AnswerContent content)
+    public void Keep(in RepeatedAnswer look, Freshness freshness, ReadOnlySpan<byte> requestBody, AnswerContent content)
     {
         // Another replica's clock may be ahead.
         TimeSpan age = time.GetUtcNow() - freshness.MadeAt;
@@ -161,12 +164,6 @@ internal sealed class RepeatedAnswers(AnswerCache answers, AnswerFlights flights
         if (ReferenceEquals(freshness.Scope, look.Request.Scope) && age <= freshness.FreshFor && answers.Takes(requestBody.Length + content.Body.Length))
         {
             answers.Keep(look.Hash, new FinishedAnswer(look.Request, requestBody.ToArray(), content, freshness, time.GetTimestamp() - (long)(age.TotalSeconds * time.TimestampFrequency)));
-        }
-
-        if (http.Request.RouteValues.ContainsKey("model"))
-        {
-            // The path alone says which model is asked for, so the next equal request need not be routed.
-            paths.Remember(http, look.Request.Asked, look.Request.Protocol);
         }
     }
 }

@@ -32,16 +32,15 @@ internal sealed class RepeatedRequests : IDisposable
     private readonly ModelAccess _access;
     private readonly CacheDirectiveReader _directives;
     private readonly ServableManager _manager;
-    private readonly Predictor _predictor;
     private readonly EarlyRefusals _refusals;
     private readonly IDisposable? _subscription;
     private volatile bool _isOff;
 
     public RepeatedRequests(
         RequestDelegate next, RepeatedAnswers answers, KnownPaths paths, TokenCheck tokens, ModelAccess access, CacheDirectiveReader directives, ServableManager manager,
-        Predictor predictor, EarlyRefusals refusals, IOptionsMonitor<GatewayOptions> options)
+        EarlyRefusals refusals, IOptionsMonitor<GatewayOptions> options)
     {
-        (_next, _answers, _paths, _tokens, _access, _directives, _manager, _predictor, _refusals) = (next, answers, paths, tokens, access, directives, manager, predictor, refusals);
+        (_next, _answers, _paths, _tokens, _access, _directives, _manager, _refusals) = (next, answers, paths, tokens, access, directives, manager, refusals);
         Take(options.CurrentValue);
         _subscription = options.OnChange(Take);
     }
@@ -58,14 +57,14 @@ internal sealed class RepeatedRequests : IDisposable
         long started = Stopwatch.GetTimestamp();
         if (!_tokens.Allows(http, path.Endpoint) || !_access.Allows(http, path.Asked.Model) || _manager.Peek(path.Asked, started) is not { } servable)
         {
-            return _next(http);
+            return PassOn(http, path);
         }
 
         // After the token: whose answers they are stands in it.
         CacheDirectives wish = _directives.Read(http);
         if (!RepeatedAnswers.MayAnswer(servable, wish))
         {
-            return _next(http);
+            return PassOn(http, path);
         }
 
         PipeReader body = http.Request.BodyReader;
@@ -74,22 +73,29 @@ internal sealed class RepeatedRequests : IDisposable
         {
             if (!body.TryRead(out read))
             {
-                return _next(http);
+                return PassOn(http, path);
             }
         }
-        catch (BadHttpRequestException)
+        catch (Exception exception) when (exception is BadHttpRequestException or IOException or OperationCanceledException)
         {
             // Who reads it next meets the same, and answers.
-            return _next(http);
+            return PassOn(http, path);
         }
 
         AnswerFlight? flight = null;
         if (!read.IsCompleted || !read.Buffer.IsSingleSegment
             || _answers.Find(http, path, servable, wish, read.Buffer.FirstSpan, started, out TimeSpan age, out flight) is not { } found)
         {
+            if (flight?.TryJoin(started) is { } seat)
+            {
+                // Not left lying while it waits: the block of memory is worth more than the body, and HTTP/2 would count it against others.
+                body.AdvanceTo(read.Buffer.End);
+                return AwaitAsync(http, path, servable, (flight, seat), started);
+            }
+
             // For whoever reads it now.
             body.AdvanceTo(read.Buffer.Start);
-            return flight?.TryJoin() is { } seat ? AwaitAsync(http, path, servable, seat, started) : _next(http);
+            return PassOn(http, path);
         }
 
         body.AdvanceTo(read.Buffer.End);
@@ -101,49 +107,70 @@ internal sealed class RepeatedRequests : IDisposable
         return found.Content.SendAsync(http.Response);
     }
 
-    // The body is not taken before there is an answer: who goes on without one reads it anew.
-    private async Task AwaitAsync(HttpContext http, KnownPath path, Servable servable, FlightSeat<AnswerLanding> seat, long started)
+    private async Task AwaitAsync(HttpContext http, KnownPath path, Servable servable, (AnswerFlight Flight, FlightSeat<AnswerLanding> Seat) joined, long started)
     {
         TimeSpan lookup = Stopwatch.GetElapsedTime(started);
+        AnswerLanding landing = await LandAsync(http, path, servable, joined.Seat);
+        TimeSpan total = Stopwatch.GetElapsedTime(started);
+        if (landing.Content is { } content)
+        {
+            CacheReport report = landing.Report with { Lookup = lookup };
+            var timings = new PredictTimings(total - lookup, TimeSpan.Zero);
+            _answers.CountJoined(servable);
+            servable.Metrics.CountHit(total, lookup);
+            PredictSpans.Repeated(http, path.Endpoint, servable, started, report, timings);
+            SetHeaders(http, ServerTiming.Of(TimeSpan.Zero, lookup, timings, TimeSpan.Zero));
+            CacheStatus.Set(http.Response, report);
+            await content.SendAsync(http.Response);
+        }
+        else if (landing.Error is { } error)
+        {
+            servable.Metrics.Count(Problems.Outcome(error));
+            servable.Metrics.CountFailure(total);
+            await _refusals.RefuseAsync(http, refused => Problems.WriteAsync(refused, error));
+        }
+        else if (landing.Fault is { } fault)
+        {
+            servable.Metrics.Count("error");
+            await _refusals.RefuseAsync(http, _ => Task.FromException(fault.SourceException));
+        }
+        else
+        {
+            // The bytes that it sent, which are the same.
+            http.Request.Body = new MemoryStream(joined.Flight.RequestBody, writable: false);
+            await PassOn(http, path);
+        }
+    }
+
+    private async Task<AnswerLanding> LandAsync(HttpContext http, KnownPath path, Servable servable, FlightSeat<AnswerLanding> seat)
+    {
         if (!_manager.TryAcquire(path.Asked, mayName: null, out ServableHandle? held, out _) || held.Servable != servable)
         {
             // Replaced since the look.
             held?.Dispose();
             seat.Leave(AnswerLanding.Nothing);
-            await _next(http);
-            return;
+            return AnswerLanding.Nothing;
         }
 
+        // No longer than the wait: who goes on from here may have to wait for memory that is not free before.
         using ServableHandle holding = held;
-        AnswerLanding landing = await LandAsync(http, servable, seat);
-        TimeSpan total = Stopwatch.GetElapsedTime(started);
-        if (landing.Error is { } error)
+        servable.Metrics.Enter();
+        try
         {
-            servable.Metrics.Count(Problems.Outcome(error));
-            servable.Metrics.CountFailure(total);
-            await _refusals.RefuseAsync(http, refused => Problems.WriteAsync(refused, error));
-            return;
+            using CancellationTokenRegistration leaving = http.RequestAborted.UnsafeRegister(static state => ((FlightSeat<AnswerLanding>)state!).Leave(AnswerLanding.Nothing), seat);
+            return await seat.Task;
         }
-
-        if (landing.Content is not { } content || !TryTakeBody(http.Request.BodyReader))
+        finally
         {
-            if (landing.IsOutOfTime)
-            {
-                AnswerLanding.SetTimeLeft(http.Request.Headers, _predictor.LimitOf(servable) - total);
-            }
-
-            await _next(http);
-            return;
+            servable.Metrics.Leave();
         }
+    }
 
-        CacheReport report = landing.Report with { Lookup = lookup };
-        var timings = new PredictTimings(total - lookup, TimeSpan.Zero);
-        _answers.CountJoined(servable);
-        servable.Metrics.CountHit(total, lookup);
-        PredictSpans.Repeated(http, path.Endpoint, servable, started, report, timings);
-        SetHeaders(http, ServerTiming.Of(TimeSpan.Zero, lookup, timings, TimeSpan.Zero));
-        CacheStatus.Set(http.Response, report);
-        await content.SendAsync(http.Response);
+    // Where routing would send it.
+    private Task PassOn(HttpContext http, KnownPath path)
+    {
+        http.SetEndpoint(path.Endpoint);
+        return _next(http);
     }
 
     private static async Task<AnswerLanding> LandAsync(HttpContext http, Servable servable, FlightSeat<AnswerLanding> seat)

@@ -1,3 +1,5 @@
+using ModelGateway.Caching;
+
 namespace ModelGateway.Observability;
 
 /// <summary>The model a request is about, for its log lines.</summary>
@@ -7,5 +9,7 @@ internal static class RequestModel
 
     public static void Set(HttpContext http, string model) => http.Items[Key] = model;
 
-    public static string? Of(HttpContext http) => http.Items.TryGetValue(Key, out object? model) ? (string?)model : http.Request.RouteValues["model"] as string;
+    public static string? Of(HttpContext http) => http.Items.TryGetValue(Key, out object? model)
+        ? (string?)model
+        : http.GetEndpoint()?.Metadata.GetMetadata<RoutedModel>()?.Name ?? http.Request.RouteValues["model"] as string;
 }

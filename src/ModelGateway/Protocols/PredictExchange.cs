@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Options;
 using ModelGateway.Auth;
 using ModelGateway.Caching;
@@ -18,12 +19,15 @@ namespace ModelGateway.Protocols;
 /// <summary>The way of a prediction through HTTP, the same for every dialect; the steps are those numbered above <see cref="Predictor"/>.</summary>
 internal sealed class PredictExchange(
     ServableManager manager, Predictor predictor, ServingMetrics metrics, ModelAccess access, RequestBodyReader bodies,
-    CacheDirectiveReader directives, RepeatedAnswers answers, IOptions<GatewayOptions> options, RateLimits? limits = null)
+    CacheDirectiveReader directives, RepeatedAnswers answers, KnownPaths paths, IOptions<GatewayOptions> options, RateLimits? limits = null)
 {
+    // Bytes of tensors: a larger answer is sent as it is written, and who waited for it makes his own.
+    private const int LargestShared = 16 * 1024 * 1024;
+
     private readonly int _maxBodyBytes = options.Value.Limits.MaxBodyBytes;
     private readonly TimeSpan _bodyTimeout = options.Value.Limits.BodyTimeout;
 
-    /// <summary>Answers a prediction whose model stands in the path.</summary>
+    /// <summary>Answers a prediction whose model stands in the path, as routing found.</summary>
     public Task HandleAsync(HttpContext http, ModelSpec spec, IPredictProtocol protocol)
     {
         long started = Stopwatch.GetTimestamp();
@@ -32,6 +36,20 @@ internal sealed class PredictExchange(
             return refusal;
         }
 
+        // Not before it is known that there is such a model: callers make up names.
+        paths.Remember(http, spec, protocol, this);
+        return AnswerAsync(http, spec, protocol, started);
+    }
+
+    /// <summary>Answers a prediction for a path that is known.</summary>
+    public Task AnswerAsync(HttpContext http, ModelSpec spec, IPredictProtocol protocol)
+    {
+        long started = Stopwatch.GetTimestamp();
+        return Refusal(http, spec) ?? AnswerAsync(http, spec, protocol, started);
+    }
+
+    private Task AnswerAsync(HttpContext http, ModelSpec spec, IPredictProtocol protocol, long started)
+    {
         int limit = LimitOf(spec.Model);
         return RequestBodyReader.TryReadAtOnce(http.Request, limit) is { } whole
             ? PredictAsync(http, spec, protocol, RequestBodyResult.Success(whole), started)
@@ -177,81 +195,94 @@ internal sealed class PredictExchange(
         request.Prediction.Cache = wish;
 
         // For whoever sends the same meanwhile. Then this caller's leaving is not the end of it.
-        using AnswerFlight? flight = answers.Begin(http, repeated, request.Prediction, body.Span);
+        using AnswerFlight? flight = answers.Begin(http, repeated, request.Prediction, body.Span, predictor.LimitOf(servable));
         using CancellationTokenRegistration leaving = flight?.LeaveWith(http.RequestAborted) ?? default;
-        PredictResult result = await predictor.PredictAsync(servable, request.Prediction, flight?.Abandoned ?? http.RequestAborted);
-        if (servable.Cache is not null)
+        try
         {
-            CacheStatus.Set(http.Response, result.Cache);
-        }
+            PredictResult result = await predictor.PredictAsync(servable, request.Prediction, flight?.Abandoned ?? http.RequestAborted);
+            if (servable.Cache is not null)
+            {
+                CacheStatus.Set(http.Response, result.Cache);
+            }
 
-        if (!result.IsSuccess)
+            if (!result.IsSuccess)
+            {
+                flight?.Land(AnswerLanding.Of(result.Error));
+                http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(read, result.Cache.Lookup, result.Timings, default);
+                PredictSpans.Ran(servable, started, read, result.Cache, result.Timings, default);
+                return result.Error.IsForTime && request.Prediction.Timeout < predictor.LimitOf(servable) ? result.Error with { IsForCallersTime = true } : result.Error;
+            }
+
+            using PredictResponse response = result.Response;
+            long writing = Stopwatch.GetTimestamp();
+            if (Write(http, servable, request, result, repeated, body, flight) is { } unwritable)
+            {
+                return unwritable;
+            }
+
+            // Known in full before the first byte leaves: no chunked encoding, and the timing can go into a header.
+            http.Response.ContentLength = http.Response.BodyWriter.UnflushedBytes;
+            long written = Stopwatch.GetTimestamp();
+            TimeSpan write = Stopwatch.GetElapsedTime(writing, written);
+            http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(read, result.Cache.Lookup, result.Timings, write);
+            Count(servable, request.Prediction, started, written, read, result, write);
+            PredictSpans.Ran(servable, started, read, result.Cache, result.Timings, write);
+            await http.Response.BodyWriter.FlushAsync(http.RequestAborted);
+            return null;
+        }
+        catch (Exception exception) when (flight is not null && exception is not OperationCanceledException)
         {
-            flight?.Land(AnswerLanding.Of(result.Error));
-            http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(read, result.Cache.Lookup, result.Timings, default);
-            PredictSpans.Ran(servable, started, read, result.Cache, result.Timings, default);
-            return result.Error.IsForTime && request.Prediction.Timeout < predictor.LimitOf(servable) ? result.Error with { IsForCallersTime = true } : result.Error;
+            flight.Land(AnswerLanding.Of(ExceptionDispatchInfo.Capture(exception)));
+            throw;
         }
-
-        using PredictResponse response = result.Response;
-        long writing = Stopwatch.GetTimestamp();
-        if (Write(http, servable, request, response, repeated, body, flight) is { } unwritable)
-        {
-            return unwritable;
-        }
-
-        // Known in full before the first byte leaves: no chunked encoding, and the timing can go into a header.
-        http.Response.ContentLength = http.Response.BodyWriter.UnflushedBytes;
-        long written = Stopwatch.GetTimestamp();
-        TimeSpan write = Stopwatch.GetElapsedTime(writing, written);
-        http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(read, response.Cache.Lookup, response.Timings, write);
-        Count(servable, request.Prediction, started, written, read, response, write);
-        PredictSpans.Ran(servable, started, read, response.Cache, response.Timings, write);
-        await http.Response.BodyWriter.FlushAsync(http.RequestAborted);
-        return null;
     }
 
     // Straight into the pipe; by way of an array where the answer is kept, or others wait for it.
     private PredictError? Write(
-        HttpContext http, Servable servable, IProtocolRequest request, PredictResponse response, in RepeatedAnswer repeated, ReadOnlyMemory<byte> body, AnswerFlight? flight)
+        HttpContext http, Servable servable, IProtocolRequest request, in PredictResult result, in RepeatedAnswer repeated, ReadOnlyMemory<byte> body, AnswerFlight? flight)
     {
+        PredictResponse response = result.Response!;
         Freshness? kept = repeated.ShouldKeep ? response.Freshness : null;
-        if (kept is null && flight?.Close() != true)
+        if (kept is null && (flight?.Close() != true || BytesOf(response) > LargestShared))
         {
+            flight?.Land(AnswerLanding.Nothing);
             return request.Write(response, servable, http.Response, http.Response.BodyWriter);
         }
 
         var output = new ArrayBufferWriter<byte>();
         if (request.Write(response, servable, http.Response, output) is { } error)
         {
+            flight?.Land(AnswerLanding.Of(error));
             return error;
         }
 
         var content = AnswerContent.Of(http.Response, output.WrittenSpan.ToArray());
         if (kept is { } freshness)
         {
-            answers.Keep(http, repeated, freshness, body.Span, content);
+            answers.Keep(repeated, freshness, body.Span, content);
         }
 
         // After it was kept: who comes now finds it.
-        flight?.Land(AnswerLanding.Of(content, response.Cache));
+        flight?.Land(AnswerLanding.Of(content, result.Cache));
         http.Response.BodyWriter.Write(content.Body);
         return null;
     }
 
-    private static void Count(Servable servable, PredictRequest request, long started, long now, TimeSpan read, PredictResponse response, TimeSpan write)
+    private static long BytesOf(PredictResponse response) => response.Outputs.Sum(static output => output.Tensors.Sum(static tensor => (long)tensor.Data.Length));
+
+    private static void Count(Servable servable, PredictRequest request, long started, long now, TimeSpan read, in PredictResult result, TimeSpan write)
     {
         TimeSpan total = Stopwatch.GetElapsedTime(started, now);
-        PredictTimings timings = response.Timings;
-        TimeSpan lookup = response.Cache.Lookup;
-        if (response.Cache.Use is CacheUse.Hit or CacheUse.Collapsed)
+        PredictTimings timings = result.Timings;
+        TimeSpan lookup = result.Cache.Lookup;
+        if (result.Cache.Use is CacheUse.Hit or CacheUse.Collapsed)
         {
             servable.Metrics.CountHit(total, lookup);
             return;
         }
 
         var stages = new AnswerStages(total, read, lookup, timings.Wait, timings.Run, write);
-        servable.Metrics.CountAnswer(response.Cache.RowsRun ?? RowsOf(request), stages, response.Cache.Use != CacheUse.Bypass, now);
+        servable.Metrics.CountAnswer(result.Cache.RowsRun ?? RowsOf(request), stages, result.Cache.Use != CacheUse.Bypass, now);
     }
 
     private static long RowsOf(PredictRequest request) => request.Inputs.Count > 0 && request.Inputs[0].Tensor.Shape is { Length: > 0 } shape ? shape[0] : 1;

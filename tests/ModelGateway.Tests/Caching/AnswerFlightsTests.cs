@@ -1,8 +1,12 @@
+using System.Diagnostics;
 using System.Net;
+using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using ModelGateway.Caching;
+using ModelGateway.Protocols.Native;
+using ModelGateway.Serving.Models;
 using ModelGateway.TestKit.Onnx;
 using ModelGateway.Tests.Auth;
 using ModelGateway.Tests.Http;
@@ -19,7 +23,9 @@ public sealed class AnswerFlightsTests
     private const string Path = "/predict/m";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    // The run that the others wait for, and one that gets there before it.
+    private const string Short = """{"inputs":{"x":[[2]],"iterations":1}}""";
+
+    // The run that the others wait for.
     private const string Long = """{"inputs":{"x":[[1]],"iterations":1500000}}""";
 
     [Fact]
@@ -110,16 +116,86 @@ public sealed class AnswerFlightsTests
     }
 
     [Fact]
-    public async Task Join_ModelsTimeIsOver_AllAreToldSo()
+    public async Task Join_FlightEndsWithNothing_GoesOnAlone()
     {
-        await using GatewayHost host = await StartAsync(config: "{limits: {timeout: 500ms}, warmup: off}");
-        string endless = Long.Replace("1500000", "100000000000", StringComparison.Ordinal);
-        await SeeAsync(host, endless);
-        Task<CachedReply> first = await TakeOffAsync(host, endless);
+        await using GatewayHost host = await StartAsync();
+        using AnswerFlight flight = await BeginAsync(host, Short);
+        Task<CachedReply> joined = host.AskAsync(Path, Short);
+        await UntilInFlightAsync(host, 1);
 
-        CachedReply[] replies = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => host.AskAsync(Path, endless)));
+        flight.Land(AnswerLanding.Nothing);
 
-        Assert.All([await first, .. replies], reply => Assert.Equal(HttpStatusCode.GatewayTimeout, reply.Status));
+        CachedReply reply = await joined;
+        Assert.Equal((HttpStatusCode.OK, CachedReply.MissStored), (reply.Status, reply.Cache));
+        Assert.Equal(3, reply.Json.GetProperty("outputs").GetProperty("y")[0][0].GetDouble());
+    }
+
+    [Fact]
+    public async Task Join_FlightIsOutOfTime_IsCountedAsTheModels()
+    {
+        await using GatewayHost host = await StartAsync();
+        using AnswerFlight flight = await BeginAsync(host, Short);
+        Task<CachedReply> joined = host.AskAsync(Path, Short);
+        await UntilInFlightAsync(host, 1);
+
+        flight.Land(AnswerLanding.OutOfTime);
+
+        Assert.Equal(HttpStatusCode.GatewayTimeout, (await joined).Status);
+        string page = await host.Client.GetStringAsync(new Uri("/metrics", UriKind.Relative));
+        Assert.Equal(1, HttpGateway.Value(page, """requests_total{model="m",version="1",outcome="deadline_exceeded"}"""));
+    }
+
+    [Fact]
+    public async Task Join_FirstRequestBreaks_IsAnsweredLikeIt()
+    {
+        await using GatewayHost host = await StartAsync();
+        using AnswerFlight flight = await BeginAsync(host, Short);
+        Task<CachedReply> joined = host.AskAsync(Path, Short);
+        await UntilInFlightAsync(host, 1);
+
+        flight.Land(AnswerLanding.Of(ExceptionDispatchInfo.Capture(new InvalidOperationException("broken"))));
+
+        CachedReply reply = await joined;
+        Assert.Equal(HttpStatusCode.InternalServerError, reply.Status);
+        Assert.DoesNotContain("broken", reply.Body, StringComparison.Ordinal);
+        string page = await host.Client.GetStringAsync(new Uri("/metrics", UriKind.Relative));
+        Assert.Equal(1, HttpGateway.Value(page, """requests_total{model="m",version="1",outcome="error"}"""));
+    }
+
+    [Fact]
+    public async Task Flight_TimeOfTheFirstIsOver_EndsForThoseWhoJoined()
+    {
+        var flights = new AnswerFlights();
+        using AnswerFlight flight = flights.Begin(1, default, [1], TimeSpan.FromMilliseconds(200))!;
+
+        AnswerLanding landing = await flight.TryJoin(now: 0)!.Task.WaitAsync(Patience);
+
+        Assert.Equal(PredictErrorKind.DeadlineExceeded, landing.Error!.Kind);
+        Assert.Equal(0, flights.Count);
+    }
+
+    [Fact]
+    public void Flight_JoinedLate_IsNot()
+    {
+        using AnswerFlight flight = new AnswerFlights().Begin(1, default, [1], TimeSpan.FromSeconds(80))!;
+        long now = Stopwatch.GetTimestamp();
+
+        Assert.NotNull(flight.TryJoin(now + (9 * Stopwatch.Frequency)));
+        Assert.Null(flight.TryJoin(now + (11 * Stopwatch.Frequency)));
+    }
+
+    [Fact]
+    public void Flight_ClosedAfterOneJoined_SaysSo()
+    {
+        var flights = new AnswerFlights();
+        using AnswerFlight alone = flights.Begin(1, default, [1], Patience)!;
+        using AnswerFlight joined = flights.Begin(2, default, [1], Patience)!;
+        joined.TryJoin(now: 0);
+
+        Assert.False(alone.Close());
+        Assert.True(joined.Close());
+        Assert.Null(joined.TryJoin(now: 0));
+        Assert.Null(flights.Begin(2, default, [1], Patience));
     }
 
     [Fact]
@@ -147,16 +223,18 @@ public sealed class AnswerFlightsTests
         Assert.Equal(HttpStatusCode.OK, (await first).Status);
     }
 
-    private static Task<GatewayHost> StartAsync(byte[]? model = null, string? config = null, params (string Key, string Value)[] settings) => GatewayHost.StartAsync(
-        repository =>
-        {
-            repository.AddVersion("m", 1, model ?? TestModels.Slow(1));
-            if (config is not null)
-            {
-                repository.AddConfig("m", config);
-            }
-        },
-        [("Gateway:Cache:MaxBytes", "0"), .. settings]);
+    private static Task<GatewayHost> StartAsync(byte[]? model = null, params (string Key, string Value)[] settings) =>
+        GatewayHost.StartAsync(repository => repository.AddVersion("m", 1, model ?? TestModels.Slow(1)), [("Gateway:Cache:MaxBytes", "0"), .. settings]);
+
+    // The part of the one who began it is this test's own. The path is known once somebody was answered there.
+    private static async Task<AnswerFlight> BeginAsync(GatewayHost host, string body)
+    {
+        await host.AskAsync(Path, Long.Replace("1500000", "1", StringComparison.Ordinal));
+        var request = new AnswerRequest(new ModelSpec("m"), host.ServableOf("m").Cache!.Scope, NativeProtocol.Instance, null, null);
+        byte[] bytes = Encoding.UTF8.GetBytes(body);
+        UInt128 hash = host.Services.GetRequiredService<AnswerCache>().Hash(request, bytes);
+        return host.Services.GetRequiredService<AnswerFlights>().Begin(hash, request, bytes, Patience)!;
+    }
 
     // Only what was sent before is worth a flight.
     private static async Task SeeAsync(GatewayHost host, string body, string? token = null, bool stop = false)

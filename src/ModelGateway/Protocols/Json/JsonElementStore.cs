@@ -3,7 +3,7 @@ using ModelGateway.Serving.Tensors;
 
 namespace ModelGateway.Protocols.Json;
 
-/// <summary>The elements of one tensor while they are read, in pooled memory that grows. Dispose it: it gives back what was not detached.</summary>
+/// <summary>The elements of one tensor while they are read, in pooled memory that grows. Dispose it: it gives back what was not detached, and may begin anew.</summary>
 internal sealed class JsonElementStore : IDisposable
 {
     private const int FirstElements = 256;
@@ -11,18 +11,19 @@ internal sealed class JsonElementStore : IDisposable
 
     /// <summary>A string is never more than a third longer as an element: <c>"",</c> is three bytes here and a length of four there.</summary>
     public static readonly int LongestTextOfStrings = Array.MaxLength / 4 * 3;
-    private readonly JsonText _text;
-    private readonly int _size;
+    private JsonText _text = null!;
+    private int _size;
     private TensorBuffer? _numbers;
     private BytesWriter? _strings;
     private int _used;
 
+    /// <summary>Begins a tensor.</summary>
+    /// <param name="text">What is read.</param>
+    /// <param name="type">Of its elements.</param>
     /// <param name="expected">The elements that are to come, as far as a shape says; -1 for unknown.</param>
-    public JsonElementStore(JsonText text, TensorType type, long expected)
+    public void Begin(JsonText text, TensorType type, long expected)
     {
-        _text = text;
-        Type = type;
-        _size = type.ElementSize();
+        (_text, Type, _size, _used, Count) = (text, type, type.ElementSize(), 0, 0);
 
         // An element and its comma are two bytes at least: a large shape alone buys no memory.
         long most = Math.Min(expected < 0 ? FirstElements : expected, (text.Span.Length / 2) + 1);
@@ -36,7 +37,7 @@ internal sealed class JsonElementStore : IDisposable
         }
     }
 
-    public TensorType Type { get; }
+    public TensorType Type { get; private set; }
 
     public long Count { get; private set; }
 
@@ -109,6 +110,7 @@ internal sealed class JsonElementStore : IDisposable
     {
         _numbers?.Dispose();
         _strings?.Dispose();
+        (_text, _numbers, _strings) = (null!, null, null);
     }
 
     private static JsonScalarFault Skip(ref Utf8JsonReader reader, JsonScalarFault fault)

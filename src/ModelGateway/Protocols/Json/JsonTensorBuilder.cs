@@ -9,23 +9,40 @@ namespace ModelGateway.Protocols.Json;
 /// Reads one JSON value, or several as the rows of one tensor. Faults go to the request's list; after a few of them the rest of
 /// the value is skipped, so that what stands behind it is still read. Dispose it: it gives back what no tensor took over.
 /// </summary>
+/// <remarks>Used again by the thread that disposed it: of a small request it would be a tenth of the managed memory.</remarks>
 internal sealed class JsonTensorBuilder : IDisposable
 {
     private const int MostFaults = 3;
-    private readonly JsonText _text;
-    private readonly TensorType _type;
-    private readonly JsonElementStore _elements;
-    private readonly JsonElementFaults _report;
-    private NestedShape _shape = new();
+
+    [ThreadStatic]
+    private static JsonTensorBuilder? _spare;
+
+    private readonly JsonElementStore _elements = new();
+    private JsonText? _text;
+    private TensorType _type;
+    private JsonElementFaults _report;
+    private NestedShape _shape;
     private int _faults;
 
-    /// <param name="expected">The elements that are to come, as far as a shape says; -1 for unknown.</param>
-    public JsonTensorBuilder(JsonText text, string name, TensorType type, long expected, FaultList faults)
+    private JsonTensorBuilder()
     {
-        _text = text;
-        _type = type;
-        _elements = new JsonElementStore(text, type, expected);
-        _report = new JsonElementFaults(name, type, faults);
+    }
+
+    /// <summary>A builder for one tensor.</summary>
+    /// <param name="text">What is read.</param>
+    /// <param name="name">The input's name.</param>
+    /// <param name="type">Of its elements.</param>
+    /// <param name="expected">The elements that are to come, as far as a shape says; -1 for unknown.</param>
+    /// <param name="faults">Gets the faults.</param>
+    public static JsonTensorBuilder Rent(JsonText text, string name, TensorType type, long expected, FaultList faults)
+    {
+        JsonTensorBuilder builder = _spare ?? new JsonTensorBuilder();
+        _spare = null;
+        builder._elements.Begin(text, type, expected);
+        (builder._text, builder._type, builder._faults) = (text, type, 0);
+        builder._report = new JsonElementFaults(name, type, faults);
+        builder._shape = new NestedShape();
+        return builder;
     }
 
     /// <summary>A fault was found; there will be no tensor.</summary>
@@ -95,7 +112,20 @@ internal sealed class JsonTensorBuilder : IDisposable
         return null;
     }
 
-    public void Dispose() => _elements.Dispose();
+    /// <summary>Gives back what no tensor took over. A second call does nothing.</summary>
+    public void Dispose()
+    {
+        if (_text is null)
+        {
+            return;
+        }
+
+        _elements.Dispose();
+
+        // Nothing of the request stays with the thread.
+        (_text, _report, _shape) = (null, default, default);
+        _spare = this;
+    }
 
     // Of [0, 4] only [] is left to see: behind a dimension of 0 the nesting says nothing, so the model does.
     private static long[] Complete(long[] nested, long[]? declared)
@@ -127,7 +157,7 @@ internal sealed class JsonTensorBuilder : IDisposable
     {
         (int Depth, int Rank) mark = _shape.Mark();
         long count = _elements.Count;
-        int at = _text.IndexOf(reader);
+        int at = _text!.IndexOf(reader);
         if (JsonArrayReader.TryRead(_text.Original, ref at, JsonText.MaxDepth - reader.CurrentDepth, ref _shape, _elements))
         {
             _text.SkipTo(ref reader, at);
@@ -174,7 +204,7 @@ internal sealed class JsonTensorBuilder : IDisposable
         JsonScalarFault fault = _elements.Append(ref reader);
         if (fault != JsonScalarFault.None)
         {
-            _report.Element(fault, JsonKinds.Of(reader, _text), _shape.Position());
+            _report.Element(fault, JsonKinds.Of(reader, _text!), _shape.Position());
             _faults++;
         }
 

@@ -16,7 +16,7 @@ internal static class JsonTensorReader
     /// </summary>
     public static Tensor? ReadNested(ref Utf8JsonReader reader, JsonText text, TensorSpec spec, FaultList faults)
     {
-        using var builder = new JsonTensorBuilder(text, spec.Name, spec.Type, ExpectedElements(spec), faults);
+        using var builder = JsonTensorBuilder.Rent(text, spec.Name, spec.Type, ExpectedElements(spec), faults);
         builder.Read(ref reader);
         return builder.ToTensor(spec.Dimensions);
     }
@@ -31,7 +31,7 @@ internal static class JsonTensorReader
             return null;
         }
 
-        using var builder = new JsonTensorBuilder(text, name, type, elements, faults);
+        using var builder = JsonTensorBuilder.Rent(text, name, type, elements, faults);
         builder.Read(ref reader);
         return builder.ToTensor(shape, elements);
     }

@@ -9,20 +9,22 @@ namespace ModelGateway.Protocols.Json;
 /// <summary>
 /// A body that is about to be read as JSON: checked to be UTF-8 once, and with the bare tokens NaN, Infinity and -Infinity
 /// turned into strings of the same length, so that <see cref="Utf8JsonReader"/> reads it and every position stays true.
-/// The bytes stay the caller's; dispose this before them.
+/// The bytes stay the caller's; dispose this before them; it is used again by the thread that disposed it.
 /// </summary>
 internal sealed class JsonText : IDisposable
 {
     /// <summary>Arrays and objects inside each other, the body's own included.</summary>
     public const int MaxDepth = 64;
 
-    private readonly ReadOnlyMemory<byte> _original;
-    private readonly TensorBuffer? _quoted;
+    [ThreadStatic]
+    private static JsonText? _spare;
 
-    private JsonText(ReadOnlyMemory<byte> original, TensorBuffer? quoted)
+    private ReadOnlyMemory<byte> _original;
+    private TensorBuffer? _quoted;
+    private bool _isOpen;
+
+    private JsonText()
     {
-        _original = original;
-        _quoted = quoted;
     }
 
     /// <summary>What to read; begins where the readers of <see cref="CreateReader"/> begin.</summary>
@@ -48,7 +50,11 @@ internal sealed class JsonText : IDisposable
             return null;
         }
 
-        return new JsonText(text, JsonBareTokens.Quote(text.Span));
+        TensorBuffer? quoted = JsonBareTokens.Quote(text.Span);
+        JsonText opened = _spare ?? new JsonText();
+        _spare = null;
+        (opened._original, opened._quoted, opened._isOpen) = (text, quoted, true);
+        return opened;
     }
 
     /// <summary>A reader at the beginning. It is strict: no comments, no trailing commas.</summary>
@@ -89,7 +95,15 @@ internal sealed class JsonText : IDisposable
         return inside ? index : throw new ArgumentException("The reader reads another text, or stands at nothing.", nameof(reader));
     }
 
-    public void Dispose() => _quoted?.Dispose();
+    public void Dispose()
+    {
+        if (_isOpen)
+        {
+            _quoted?.Dispose();
+            (_original, _quoted, _isOpen) = (default, null, false);
+            _spare = this;
+        }
+    }
 
     private static int IndexOfInvalidByte(ReadOnlySpan<byte> bytes)
     {

@@ -11,6 +11,11 @@ internal struct NestedShape
 {
     private const int UsualRank = 4;
     private const int Unknown = -1;
+
+    // What this thread read last: mostly the same again, and nobody changes the dimensions of a tensor.
+    [ThreadStatic]
+    private static long[]? _last;
+
     private UsualLevels _levels;
     private Level[]? _deeper;
     private int _rank;
@@ -106,13 +111,29 @@ internal struct NestedShape
     /// <summary>The dimensions of a value that was read to its end.</summary>
     public readonly long[] ToDimensions()
     {
+        if (_last is { } last && IsLike(last))
+        {
+            return last;
+        }
+
         long[] dimensions = _rank == 0 ? [] : new long[_rank];
         for (int i = 0; i < dimensions.Length; i++)
         {
             dimensions[i] = At(i).Dimension;
         }
 
-        return dimensions;
+        return _last = dimensions;
+    }
+
+    private readonly bool IsLike(long[] dimensions)
+    {
+        bool isLike = dimensions.Length == _rank;
+        for (int i = 0; isLike && i < dimensions.Length; i++)
+        {
+            isLike = dimensions[i] == At(i).Dimension;
+        }
+
+        return isLike;
     }
 
     private static ref Level At(ref NestedShape shape, int depth) => ref depth < UsualRank ? ref shape._levels[depth] : ref shape._deeper![depth - UsualRank];

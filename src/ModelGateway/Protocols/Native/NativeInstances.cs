@@ -123,7 +123,7 @@ internal static class NativeInstances
 
         if (column.Builder is null)
         {
-            column.Builder = new JsonTensorBuilder(reading.Text, spec.Name, spec.Type, JsonTensorReader.ExpectedElements(spec), reading.Faults);
+            column.Builder = JsonTensorBuilder.Rent(reading.Text, spec.Name, spec.Type, JsonTensorReader.ExpectedElements(spec), reading.Faults);
             column.Builder.OpenRows();
         }
 

@@ -23,7 +23,7 @@ internal sealed class NativeReading(JsonText text, ModelSignature signature, Fau
     public IReadOnlySet<string>? Faulty => _faulty;
 
     /// <summary>No further fault would be told, so the rest of the body is not read: a hostile one must not buy time.</summary>
-    public bool IsFull => Faults.Faults.Count >= FaultList.Capacity;
+    public bool IsFull => Faults.IsFull;
 
     /// <summary>
     /// The input that a bare value is for: the only one, or the only one that a request must give (old exporters declare every

@@ -21,14 +21,11 @@ internal static class NativeResponseWriter
         for (int i = 0; i < response.Outputs.Count; i++)
         {
             OutputValue output = response.Outputs[i];
-            for (int j = 0; j < output.Tensors.Count; j++)
+            if (!(output.Kind == OutputKind.TensorSequence ? output.Tensors.All(static tensor => JsonTensorWriter.CanNest(tensor.Shape)) : JsonTensorWriter.CanNest(output.Values.Shape)))
             {
-                if (!JsonTensorWriter.CanNest(output.Tensors[j].Shape))
-                {
-                    return new PredictError(
-                        PredictErrorKind.ModelRefused,
-                        $"Output '{output.Name}' has a shape that cannot be written as nested JSON arrays; ask for it over /v2 with binary_data.");
-                }
+                return new PredictError(
+                    PredictErrorKind.ModelRefused,
+                    $"Output '{output.Name}' has a shape that cannot be written as nested JSON arrays; ask for it over /v2 with binary_data.");
             }
         }
 

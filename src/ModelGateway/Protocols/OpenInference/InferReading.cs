@@ -27,7 +27,7 @@ internal sealed class InferReading(JsonText text, ModelSignature signature, Infe
     public List<BinaryInput> Binary { get; } = [];
 
     /// <summary>There are as many faults as an answer holds: reading on would only cost time.</summary>
-    public bool IsFull => Faults.Faults.Count >= FaultList.Capacity;
+    public bool IsFull => Faults.IsFull;
 
     /// <summary>False for an input of the model that was given before.</summary>
     public bool TryTake(string input)

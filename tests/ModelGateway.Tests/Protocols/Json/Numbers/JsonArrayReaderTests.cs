@@ -194,7 +194,8 @@ public sealed class JsonArrayReaderTests
     private static byte[]? Fast(string json, TensorType type, int depth = JsonText.MaxDepth)
     {
         using JsonText text = JsonText.Open(Encoding.UTF8.GetBytes(json), new FaultList())!;
-        using var elements = new JsonElementStore(text, type, -1);
+        using var elements = new JsonElementStore();
+        elements.Begin(text, type, -1);
         var shape = new NestedShape();
         int at = 0;
         if (!JsonArrayReader.TryRead(text.Original, ref at, depth, ref shape, elements))
@@ -223,7 +224,7 @@ public sealed class JsonArrayReaderTests
             reader.Read();
             reader.Read();
             reader.Read();
-            using var builder = new JsonTensorBuilder(text, "a", type, -1, faults);
+            using var builder = JsonTensorBuilder.Rent(text, "a", type, -1, faults);
             if (fast)
             {
                 builder.Read(ref reader);
