@@ -13,6 +13,7 @@ using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Inference;
 using ModelGateway.Serving.Lifecycle;
 using ModelGateway.Serving.Models;
+using ModelGateway.Serving.Tensors;
 
 namespace ModelGateway.Protocols;
 
@@ -23,6 +24,9 @@ internal sealed class PredictExchange(
 {
     // Bytes of tensors: a larger answer is sent as it is written, and who waited for it makes his own.
     private const int LargestShared = 16 * 1024 * 1024;
+
+    [ThreadStatic]
+    private static FaultList? _spareFaults;
 
     private readonly int _maxBodyBytes = options.Value.Limits.MaxBodyBytes;
     private readonly TimeSpan _bodyTimeout = options.Value.Limits.BodyTimeout;
@@ -64,7 +68,7 @@ internal sealed class PredictExchange(
     {
         long started = Stopwatch.GetTimestamp();
         RequestBodyResult read = await ReadAsync(http, _maxBodyBytes);
-        using RequestBody? body = read.Body;
+        using TensorBuffer? body = read.Body;
         (ModelSpec spec, PredictError? error) = read.IsSuccess ? findModel(read.Body.Memory) : (default, read.Error);
         if (error is not null)
         {
@@ -123,7 +127,7 @@ internal sealed class PredictExchange(
     // Takes over the body.
     private async Task PredictAsync(HttpContext http, ModelSpec spec, IPredictProtocol protocol, RequestBodyResult body, long started)
     {
-        using RequestBody? owned = body.Body;
+        using TensorBuffer? owned = body.Body;
         Func<string, bool>? mayName = access.Filter(http);
         AcquireResult acquired = manager.TryAcquire(spec, mayName, out ServableHandle? held, out _) ? new AcquireResult(held, null)
 
@@ -180,7 +184,8 @@ internal sealed class PredictExchange(
             return null;
         }
 
-        var faults = new FaultList();
+        FaultList faults = _spareFaults ?? new FaultList();
+        _spareFaults = null;
         TimeSpan? timeout = RequestTimeout.Read(http.Request.Headers, faults);
         using IProtocolRequest? request = protocol.Read(http, spec, body, servable, faults);
         TimeSpan read = Stopwatch.GetElapsedTime(started);
@@ -191,6 +196,8 @@ internal sealed class PredictExchange(
             return faults.ToError();
         }
 
+        // Empty, as nearly always, and read to its end: for the next request of this thread.
+        _spareFaults = faults;
         RequestTimeout.Apply(timeout, request.Prediction);
         request.Prediction.Cache = wish;
 

@@ -6,6 +6,7 @@ using ModelGateway.Protocols;
 using ModelGateway.Protocols.Bodies;
 using ModelGateway.Serving.Lifecycle;
 using ModelGateway.Serving.Models;
+using ModelGateway.Serving.Tensors;
 
 namespace ModelGateway.Admin.Refresh;
 
@@ -24,7 +25,7 @@ internal sealed partial class RefreshAnswers(RepositoryWatcher watcher, RequestB
             return new ProblemResult(read.Error);
         }
 
-        using RequestBody body = read.Body;
+        using TensorBuffer body = read.Body;
         (RefreshWish? wish, string? fault) = Read(body.Memory);
         return wish is null ? new ProblemResult(new PredictError(PredictErrorKind.InvalidRequest, fault!)) : Fulfil(http, wish);
     }

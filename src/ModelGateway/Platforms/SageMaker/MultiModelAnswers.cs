@@ -6,6 +6,7 @@ using ModelGateway.Protocols;
 using ModelGateway.Protocols.Bodies;
 using ModelGateway.Serving.Lifecycle;
 using ModelGateway.Serving.Models;
+using ModelGateway.Serving.Tensors;
 
 namespace ModelGateway.Platforms.SageMaker;
 
@@ -151,7 +152,7 @@ internal sealed class MultiModelAnswers(
             return (null, read.Error);
         }
 
-        using RequestBody body = read.Body;
+        using TensorBuffer body = read.Body;
         LoadRequest? request = null;
         try
         {

@@ -19,7 +19,7 @@ internal sealed class RequestBodyReader(TimeProvider time)
     /// <summary>The body of a small request that came with its headers, as most do; null where <see cref="ReadAsync"/> has to see to it, and then nothing was taken.</summary>
     /// <param name="request">The request.</param>
     /// <param name="max">The limit, in bytes.</param>
-    public static RequestBody? TryReadAtOnce(HttpRequest request, int max)
+    public static TensorBuffer? TryReadAtOnce(HttpRequest request, int max)
     {
         if (request.ContentLength is not <= SmallBody || request.ContentLength > max || request.Headers.ContentEncoding.Count > 0)
         {
@@ -28,7 +28,7 @@ internal sealed class RequestBodyReader(TimeProvider time)
 
         try
         {
-            return TryReceiveAtOnce(request, max) is { } whole ? new RequestBody(whole) : null;
+            return TryReceiveAtOnce(request, max);
         }
         catch (Exception exception) when (exception is IOException or BadHttpRequestException or OperationCanceledException)
         {
@@ -195,13 +195,13 @@ internal sealed class RequestBodyReader(TimeProvider time)
         // Some encoders write nothing at all for nothing.
         if (coding == ContentCoding.Identity || received.Length == 0)
         {
-            return RequestBodyResult.Success(new RequestBody(received));
+            return RequestBodyResult.Success(received);
         }
 
         using (received)
         {
             TensorBuffer? inflated = BodyInflater.Inflate(received, coding, max, out PredictError? error);
-            return inflated is null ? RequestBodyResult.Failure(error!.Kind, error.Message) : RequestBodyResult.Success(new RequestBody(inflated));
+            return inflated is null ? RequestBodyResult.Failure(error!.Kind, error.Message) : RequestBodyResult.Success(inflated);
         }
     }
 

@@ -27,12 +27,26 @@ internal sealed class NativeProtocol : IPredictProtocol
     {
         using JsonText? text = JsonText.Open(body, faults);
         PredictRequest? request = text is null ? null : NativeRequestReader.Read(text, servable.Signature, servable.Config.Limits, asked, faults);
-        return request is null ? null : new NativeRequest(request);
+        return request is null ? null : NativeRequest.Of(request);
     }
 
-    private sealed class NativeRequest(PredictRequest prediction) : IProtocolRequest
+    // Used again by the thread that disposed it.
+    private sealed class NativeRequest : IProtocolRequest
     {
-        public PredictRequest Prediction { get; } = prediction;
+        [ThreadStatic]
+        private static NativeRequest? _spare;
+
+        private PredictRequest? _prediction;
+
+        public PredictRequest Prediction => _prediction!;
+
+        public static NativeRequest Of(PredictRequest prediction)
+        {
+            NativeRequest request = _spare ?? new NativeRequest();
+            _spare = null;
+            request._prediction = prediction;
+            return request;
+        }
 
         public PredictError? Write(PredictResponse response, Servable servable, HttpResponse to, IBufferWriter<byte> body)
         {
@@ -46,6 +60,14 @@ internal sealed class NativeProtocol : IPredictProtocol
             return null;
         }
 
-        public void Dispose() => Prediction.Dispose();
+        public void Dispose()
+        {
+            if (_prediction is { } prediction)
+            {
+                _prediction = null;
+                _spare = this;
+                prediction.Dispose();
+            }
+        }
     }
 }

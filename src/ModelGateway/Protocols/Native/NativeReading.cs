@@ -6,18 +6,37 @@ using ModelGateway.Serving.Tensors;
 
 namespace ModelGateway.Protocols.Native;
 
-/// <summary>What one reading of a native body has found so far; the parts of <see cref="NativeRequestReader"/> share it.</summary>
-internal sealed class NativeReading(JsonText text, ModelSignature signature, FaultList faults)
+/// <summary>
+/// What one reading of a native body has found so far; the parts of <see cref="NativeRequestReader"/> share it. Disposing it, when all is read, leaves the request
+/// to the caller, and the object to the next reading of this thread.
+/// </summary>
+internal sealed class NativeReading : IDisposable
 {
+    [ThreadStatic]
+    private static NativeReading? _spare;
+
     private HashSet<string>? _faulty;
 
-    public JsonText Text { get; } = text;
+    private NativeReading()
+    {
+    }
 
-    public ModelSignature Signature { get; } = signature;
+    public JsonText Text { get; private set; } = null!;
 
-    public FaultList Faults { get; } = faults;
+    public ModelSignature Signature { get; private set; } = null!;
 
-    public PredictRequest Request { get; } = new();
+    public FaultList Faults { get; private set; } = null!;
+
+    public PredictRequest Request { get; private set; } = null!;
+
+    /// <summary>Begins a reading.</summary>
+    public static NativeReading Begin(JsonText text, ModelSignature signature, FaultList faults)
+    {
+        NativeReading reading = _spare ?? new NativeReading();
+        _spare = null;
+        (reading.Text, reading.Signature, reading.Faults, reading.Request) = (text, signature, faults, new PredictRequest());
+        return reading;
+    }
 
     /// <summary>Names of inputs that need no further fault: their data has one already.</summary>
     public IReadOnlySet<string>? Faulty => _faulty;
@@ -125,11 +144,18 @@ internal sealed class NativeReading(JsonText text, ModelSignature signature, Fau
     public string DescribeInputs() =>
         string.Join(", ", Signature.Inputs.Select(input => $"'{input.Name}' {input.Type.Name()} {input.FormatDimensions()}"));
 
+    /// <summary>Ends the reading.</summary>
+    public void Dispose()
+    {
+        (Text, Signature, Faults, Request, _faulty) = (null!, null!, null!, null!, null);
+        _spare = this;
+    }
+
     private bool IsGiven(string name)
     {
-        foreach (NamedTensor input in Request.Inputs)
+        for (int i = 0; i < Request.Inputs.Count; i++)
         {
-            if (input.Name == name)
+            if (Request.Inputs[i].Name == name)
             {
                 return true;
             }

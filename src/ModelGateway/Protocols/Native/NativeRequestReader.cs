@@ -39,7 +39,7 @@ internal static class NativeRequestReader
     /// <param name="asked">What is asked for, by the path or by <see cref="NativeModelPeek"/>.</param>
     public static PredictRequest? Read(JsonText text, ModelSignature signature, ModelLimits limits, ModelSpec asked, FaultList faults)
     {
-        var reading = new NativeReading(text, signature, faults);
+        using NativeReading reading = NativeReading.Begin(text, signature, faults);
         PredictRequest request = reading.Request;
         bool valid = false;
         try

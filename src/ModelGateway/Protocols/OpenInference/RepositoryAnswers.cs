@@ -5,6 +5,7 @@ using ModelGateway.Auth;
 using ModelGateway.Protocols.Bodies;
 using ModelGateway.Serving.Lifecycle;
 using ModelGateway.Serving.Models;
+using ModelGateway.Serving.Tensors;
 
 namespace ModelGateway.Protocols.OpenInference;
 
@@ -112,7 +113,7 @@ internal sealed class RepositoryAnswers(
             return (null, read.Error);
         }
 
-        using RequestBody body = read.Body;
+        using TensorBuffer body = read.Body;
         if (body.Memory.Span.IndexOfAnyExcept(" \t\r\n"u8) < 0)
         {
             return (new RepositoryRequest(null, null), null);

@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using ModelGateway.Protocols.Bodies;
+using ModelGateway.Serving.Tensors;
 using Xunit;
 
 namespace ModelGateway.Tests.Protocols.Bodies;
@@ -36,7 +37,7 @@ public sealed class RequestBodyReaderKestrelTests : IAsyncLifetime
             try
             {
                 RequestBodyResult result = await reader.ReadAsync(http.Request, new RequestBodyLimits(Limit, TimeSpan.FromSeconds(10)));
-                using RequestBody? body = result.Body;
+                using TensorBuffer? body = result.Body;
                 await http.Response.WriteAsync(body is null ? $"{result.Error!.Kind}" : $"{body.Memory.Length} {Sum(body.Memory.Span)}");
             }
             catch (OperationCanceledException exception)

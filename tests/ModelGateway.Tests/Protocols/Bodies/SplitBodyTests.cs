@@ -123,7 +123,7 @@ public sealed class SplitBodyTests
         http.Request.ContentLength = announced;
         RequestBodyResult result = await new RequestBodyReader(_time).ReadAsync(http.Request, new RequestBodyLimits(1 << 20, TimeSpan.FromMinutes(1)));
         Assert.True(result.IsSuccess, result.Error?.Message);
-        using RequestBody body = result.Body;
+        using TensorBuffer body = result.Body;
         return body.Memory.ToArray();
     }
 
