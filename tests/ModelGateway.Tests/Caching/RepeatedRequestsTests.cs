@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
@@ -34,6 +35,34 @@ public sealed class RepeatedRequestsTests
         }
 
         Assert.Equal("answer", (await host.AskAsync(Path, Body, token: allowed)).HitFrom);
+    }
+
+    // What was not answered before goes on without being routed; all that routing leads to is there all the same.
+    [Fact]
+    public async Task KnownPath_OtherBodies_AreJudgedLikeTheFirst()
+    {
+        await using GatewayHost host = await StartAsync(
+            ("Gateway:Auth:Enabled", "true"), ("Gateway:Auth:Issuer", TestToken.DefaultIssuer), ("Gateway:Auth:Keys:0:Secret", Convert.ToBase64String(_secret)));
+        string allowed = _token.Sign(_secret);
+        await host.AskAsync(Path, Body, token: allowed);
+        string[] refused = [_token.With("scope", "models:read").Sign(_secret), _token.With("models", "other").Sign(_secret)];
+        int next = 3;
+        string Other() => Body.Replace("2", next++.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
+
+        CachedReply reply = await host.AskAsync(Path, Other(), token: allowed);
+        Assert.Equal((HttpStatusCode.OK, CachedReply.MissStored, 4), (reply.Status, reply.Cache, reply.Json.GetProperty("outputs").GetProperty("y")[0][1].GetInt32()));
+        Assert.Equal(HttpStatusCode.BadRequest, (await host.AskAsync(Path, "{", token: allowed)).Status);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await host.AskAsync(Path, Other())).Status);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await host.AskAsync(Path, Other(), token: allowed + "x")).Status);
+        foreach (string token in refused)
+        {
+            Assert.Equal(HttpStatusCode.Forbidden, (await host.AskAsync(Path, Other(), token: token)).Status);
+            Assert.Equal(HttpStatusCode.Forbidden, (await host.AskAsync(Path, Other(), token: token)).Status);
+        }
+
+        host.Repository.RemoveModel("m");
+        await host.WaitUntilAsync(static manager => manager.Find("m")?.Find(1)?.Servable is null);
+        Assert.NotEqual(HttpStatusCode.OK, (await host.AskAsync(Path, Other(), token: allowed)).Status);
     }
 
     [Fact]

@@ -82,6 +82,25 @@ public sealed class LoggingTests
         Assert.Equal(expected, lines.Where(line => Property(line, "Path")?.StartsWith("/predict/", StringComparison.Ordinal) == true).Select(line => Property(line, "RequestId")));
     }
 
+    // The second one goes a path that is known, and is not routed.
+    [Fact]
+    public async Task Logs_ErrorsOfOnePath_NameTheModelEachTime()
+    {
+        await using HttpGateway gateway = await HttpGateway.StartAsync(Fill, ("Logging__Level", "Information"), ("Logging__Requests", "Errors"));
+        for (int i = 0; i < 3; i++)
+        {
+            await FailAsync(gateway, $"bad-{i}");
+        }
+
+        List<JsonElement> lines = await EndAsync(gateway);
+
+        for (int i = 0; i < 3; i++)
+        {
+            JsonElement answered = Assert.Single(lines, line => Property(line, "RequestId") == $"bad-{i}" && line.TryGetProperty("Status", out _));
+            Assert.Equal(("fails", "/predict/fails"), (Property(answered, "Model"), Property(answered, "Path")));
+        }
+    }
+
     [Fact]
     public async Task Level_ChangedWhileRunning_TakesEffect()
     {
