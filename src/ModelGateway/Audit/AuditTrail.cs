@@ -1,4 +1,5 @@
 using ModelGateway.Auth;
+using ModelGateway.Caching;
 using ModelGateway.Observability;
 using ModelGateway.Serving.Models;
 
@@ -89,9 +90,9 @@ internal static class AuditTrail
     // The model, and the version or label where one is named; else the path, cut: it is the caller's text.
     private static string TargetOf(HttpContext http)
     {
-        string target = RequestModel.Of(http) is { } model && ModelName.IsValid(model)
-            ? http.Request.RouteValues["version"] is string version ? $"{model}/{version}" : model
-            : http.Request.Path.Value ?? "";
+        string target = RequestModel.Of(http) is not { } model || !ModelName.IsValid(model) ? http.Request.Path.Value ?? ""
+            : http.GetEndpoint()?.Metadata.GetMetadata<RoutedModel>() is { } routed ? routed.Asked.ToString()
+            : http.Request.RouteValues["version"] is string version ? $"{model}/{version}" : model;
         return target.Length <= LongestTarget ? target : target[..LongestTarget];
     }
 

@@ -50,6 +50,10 @@ internal sealed class AnswerFlights
 internal sealed class AnswerFlight : IDisposable
 {
     private const int JoinedFor = 8;
+
+    // Of a timer's own range, about half.
+    private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(20);
+
     private readonly PredictionFlight<AnswerLanding> _callers = new();
     private readonly AnswerFlights _flights;
     private readonly TimeSpan _limit;
@@ -65,7 +69,7 @@ internal sealed class AnswerFlight : IDisposable
     /// <param name="limit">The time that a prediction of this model may take.</param>
     public AnswerFlight(AnswerFlights flights, UInt128 hash, AnswerRequest request, byte[] requestBody, TimeSpan limit)
     {
-        (_flights, Hash, Request, RequestBody, _limit) = (flights, hash, request, requestBody, limit);
+        (_flights, Hash, Request, RequestBody, _limit) = (flights, hash, request, requestBody, limit < LongestTimer ? limit : LongestTimer);
         _lastToJoin = Stopwatch.GetTimestamp() + (long)(limit.TotalSeconds / JoinedFor * Stopwatch.Frequency);
     }
 
@@ -106,6 +110,9 @@ internal sealed class AnswerFlight : IDisposable
 
         return _callers.TakeSeat();
     }
+
+    /// <summary>What is left of a caller's time, at least nothing.</summary>
+    public TimeSpan LeftAfter(TimeSpan waited) => waited < _limit ? _limit - waited : TimeSpan.Zero;
 
     /// <summary>Nobody joins any more. Returns whether anybody did.</summary>
     public bool Close()

@@ -24,7 +24,7 @@ internal sealed class KnownPaths
             ? known
             : null;
 
-    /// <summary>Remembers where a request went.</summary>
+    /// <summary>Remembers where a request went. Only where nothing but path and content type decides on model and dialect.</summary>
     /// <param name="http">The request; it has its endpoint.</param>
     /// <param name="asked">The model that its path names.</param>
     /// <param name="protocol">Its dialect.</param>
@@ -44,7 +44,7 @@ internal sealed class KnownPaths
 
         // All that the endpoint says of itself, and the model, which is not among its route values where nothing is routed.
         var endpoint = new RouteEndpoint(
-            again => exchange.AnswerAsync(again, asked, protocol), routed.RoutePattern, routed.Order, new EndpointMetadataCollection([.. routed.Metadata, new RoutedModel(asked.Model)]), routed.DisplayName);
+            again => exchange.HandleAsync(again, asked, protocol), routed.RoutePattern, routed.Order, new EndpointMetadataCollection([.. routed.Metadata, new RoutedModel(asked)]), routed.DisplayName);
         _paths[path] = new KnownPath(endpoint, asked, protocol, http.Request.ContentType);
     }
 }
@@ -57,5 +57,5 @@ internal sealed class KnownPaths
 internal sealed record KnownPath(Endpoint Endpoint, ModelSpec Asked, IPredictProtocol Protocol, string? ContentType);
 
 /// <summary>Of an endpoint that answers for one model.</summary>
-/// <param name="Name">The model's name.</param>
-internal sealed record RoutedModel(string Name);
+/// <param name="Asked">The model, and perhaps the version or label.</param>
+internal sealed record RoutedModel(ModelSpec Asked);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.IO.Pipelines;
 using Microsoft.Extensions.Options;
 using ModelGateway.Auth;
@@ -127,16 +128,19 @@ internal sealed class RepeatedRequests : IDisposable
         {
             servable.Metrics.Count(Problems.Outcome(error));
             servable.Metrics.CountFailure(total);
+            RequestModel.Set(http, path.Asked.Model);
             await _refusals.RefuseAsync(http, refused => Problems.WriteAsync(refused, error));
         }
         else if (landing.Fault is { } fault)
         {
             servable.Metrics.Count("error");
+            RequestModel.Set(http, path.Asked.Model);
             await _refusals.RefuseAsync(http, _ => Task.FromException(fault.SourceException));
         }
         else
         {
-            // The bytes that it sent, which are the same.
+            // The bytes that it sent, which are the same; and what is left of its time, as a header that says so on the rest of the way.
+            http.Request.Headers[RequestTimeout.Header] = string.Create(CultureInfo.InvariantCulture, $"{joined.Flight.LeftAfter(total).TotalMilliseconds:0}ms");
             http.Request.Body = new MemoryStream(joined.Flight.RequestBody, writable: false);
             await PassOn(http, path);
         }
@@ -171,33 +175,6 @@ internal sealed class RepeatedRequests : IDisposable
     {
         http.SetEndpoint(path.Endpoint);
         return _next(http);
-    }
-
-    private static async Task<AnswerLanding> LandAsync(HttpContext http, Servable servable, FlightSeat<AnswerLanding> seat)
-    {
-        servable.Metrics.Enter();
-        using CancellationTokenRegistration leaving = http.RequestAborted.UnsafeRegister(static state => ((FlightSeat<AnswerLanding>)state!).Leave(AnswerLanding.Nothing), seat);
-        AnswerLanding landing = await seat.Task;
-        servable.Metrics.Leave();
-        return landing;
-    }
-
-    private static bool TryTakeBody(PipeReader body)
-    {
-        try
-        {
-            if (body.TryRead(out ReadResult read))
-            {
-                body.AdvanceTo(read.Buffer.End);
-                return true;
-            }
-
-            return false;
-        }
-        catch (BadHttpRequestException)
-        {
-            return false;
-        }
     }
 
     // Those that the frame sets on all other answers.

@@ -11,5 +11,5 @@ internal static class RequestModel
 
     public static string? Of(HttpContext http) => http.Items.TryGetValue(Key, out object? model)
         ? (string?)model
-        : http.GetEndpoint()?.Metadata.GetMetadata<RoutedModel>()?.Name ?? http.Request.RouteValues["model"] as string;
+        : http.GetEndpoint()?.Metadata.GetMetadata<RoutedModel>()?.Asked.Model ?? http.Request.RouteValues["model"] as string;
 }

@@ -31,8 +31,8 @@ internal sealed class PredictExchange(
     private readonly int _maxBodyBytes = options.Value.Limits.MaxBodyBytes;
     private readonly TimeSpan _bodyTimeout = options.Value.Limits.BodyTimeout;
 
-    /// <summary>Answers a prediction whose model stands in the path, as routing found.</summary>
-    public Task HandleAsync(HttpContext http, ModelSpec spec, IPredictProtocol protocol)
+    /// <summary>Answers a prediction whose model, version and dialect follow from the path, as routing found: from then on the path is known.</summary>
+    public Task HandleRoutedAsync(HttpContext http, ModelSpec spec, IPredictProtocol protocol)
     {
         long started = Stopwatch.GetTimestamp();
         if (Refusal(http, spec) is { } refusal)
@@ -45,8 +45,8 @@ internal sealed class PredictExchange(
         return AnswerAsync(http, spec, protocol, started);
     }
 
-    /// <summary>Answers a prediction for a path that is known.</summary>
-    public Task AnswerAsync(HttpContext http, ModelSpec spec, IPredictProtocol protocol)
+    /// <summary>Answers a prediction for a model that its caller has found, by whatever the request says.</summary>
+    public Task HandleAsync(HttpContext http, ModelSpec spec, IPredictProtocol protocol)
     {
         long started = Stopwatch.GetTimestamp();
         return Refusal(http, spec) ?? AnswerAsync(http, spec, protocol, started);

@@ -14,8 +14,8 @@ internal static class PredictRoutes
     {
         PredictExchange? exchange = null;
         RouteHandlerBuilder endpoint = pattern.Contains("{version}", StringComparison.Ordinal)
-            ? app.MapPost(pattern, (Delegate)((HttpContext http) => Exchange(http).HandleAsync(http, ModelSpec.Parse(Part(http, "model"), Part(http, "version")), protocol)))
-            : app.MapPost(pattern, (Delegate)((HttpContext http) => Exchange(http).HandleAsync(http, new ModelSpec(Part(http, "model")), protocol)));
+            ? app.MapPost(pattern, (Delegate)((HttpContext http) => Exchange(http).HandleRoutedAsync(http, ModelSpec.Parse(Part(http, "model"), Part(http, "version")), protocol)))
+            : app.MapPost(pattern, (Delegate)((HttpContext http) => Exchange(http).HandleRoutedAsync(http, new ModelSpec(Part(http, "model")), protocol)));
         return endpoint.WithMetadata(TimedByStages.Instance);
 
         // Not when the routes are made: the host may have faults to tell first.

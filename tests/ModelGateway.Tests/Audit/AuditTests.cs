@@ -74,6 +74,22 @@ public sealed class AuditTests : IDisposable
         Assert.Equal("/v2/logging", Text(lines[2], "target"));
     }
 
+    // Once a path is known it is not routed: what it names is the same.
+    [Fact]
+    public async Task Refusals_OnAPathThatIsKnown_NameModelAndVersion()
+    {
+        const string Path = "/predict/first/versions/1";
+        await using LimitedHost host = await StartAsync();
+        string narrow = new Auth.TestToken().With("scope", "models:predict").With("models", "second").Sign(host.Key);
+        await SendTokenAsync(host, HttpMethod.Post, Path, narrow);
+        await SendAsync(host, HttpMethod.Post, Path, "alice");
+        await SendTokenAsync(host, HttpMethod.Post, Path, narrow);
+
+        List<JsonElement> lines = Of(await LinesAsync(lines => Of(lines, "caller").Count == 2), "caller");
+
+        Assert.All(lines, line => Assert.Equal(("access", "first/1"), (Text(line, "action"), Text(line, "target"))));
+    }
+
     [Fact]
     public async Task Repository_VersionsAndLabels_AreRecorded()
     {
