@@ -17,8 +17,9 @@ internal sealed class TokenGate(RequestDelegate next, TokenCheck tokens)
             return next(http);
         }
 
-        // Perhaps it was found in front of routing.
         string? scope = TokenCheck.ScopeOf(endpoint);
+
+        // Perhaps it was found in front of routing.
         if ((TokenGrant.Of(http) ?? tokens.Find(http)) is { } grant)
         {
             return scope is null || grant.Has(scope) ? next(http) : http.ForbidAsync();

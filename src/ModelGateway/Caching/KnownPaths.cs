@@ -36,6 +36,17 @@ internal sealed class KnownPaths
             return;
         }
 
+        if (_paths.TryGetValue(path, out KnownPath? known) && known.Asked == asked && ReferenceEquals(known.Protocol, protocol))
+        {
+            // Routed all the same: too large to be looked at before, or of another content type, which leads to the same endpoint.
+            if (!string.Equals(known.ContentType, http.Request.ContentType, StringComparison.Ordinal))
+            {
+                _paths[path] = known with { ContentType = http.Request.ContentType };
+            }
+
+            return;
+        }
+
         // Callers make up paths: labels, escapes. Who asks often is remembered again at once.
         if (_paths.Count >= Capacity)
         {

@@ -119,13 +119,9 @@ public sealed class AnswerFlightsTests
     public async Task Join_FlightEndsWithNothing_GoesOnAlone()
     {
         await using GatewayHost host = await StartAsync();
-        using AnswerFlight flight = await BeginAsync(host, Short);
-        Task<CachedReply> joined = host.AskAsync(Path, Short);
-        await UntilInFlightAsync(host, 1);
 
-        flight.Land(AnswerLanding.Nothing);
+        CachedReply reply = await JoinAsync(host, AnswerLanding.Nothing);
 
-        CachedReply reply = await joined;
         Assert.Equal((HttpStatusCode.OK, CachedReply.MissStored), (reply.Status, reply.Cache));
         Assert.Equal(3, reply.Json.GetProperty("outputs").GetProperty("y")[0][0].GetDouble());
     }
@@ -134,13 +130,10 @@ public sealed class AnswerFlightsTests
     public async Task Join_FlightIsOutOfTime_IsCountedAsTheModels()
     {
         await using GatewayHost host = await StartAsync();
-        using AnswerFlight flight = await BeginAsync(host, Short);
-        Task<CachedReply> joined = host.AskAsync(Path, Short);
-        await UntilInFlightAsync(host, 1);
 
-        flight.Land(AnswerLanding.OutOfTime);
+        CachedReply reply = await JoinAsync(host, AnswerLanding.OutOfTime);
 
-        Assert.Equal(HttpStatusCode.GatewayTimeout, (await joined).Status);
+        Assert.Equal(HttpStatusCode.GatewayTimeout, reply.Status);
         string page = await host.Client.GetStringAsync(new Uri("/metrics", UriKind.Relative));
         Assert.Equal(1, HttpGateway.Value(page, """requests_total{model="m",version="1",outcome="deadline_exceeded"}"""));
     }
@@ -149,13 +142,9 @@ public sealed class AnswerFlightsTests
     public async Task Join_FirstRequestBreaks_IsAnsweredLikeIt()
     {
         await using GatewayHost host = await StartAsync();
-        using AnswerFlight flight = await BeginAsync(host, Short);
-        Task<CachedReply> joined = host.AskAsync(Path, Short);
-        await UntilInFlightAsync(host, 1);
 
-        flight.Land(AnswerLanding.Of(ExceptionDispatchInfo.Capture(new InvalidOperationException("broken"))));
+        CachedReply reply = await JoinAsync(host, AnswerLanding.Of(ExceptionDispatchInfo.Capture(new InvalidOperationException("broken"))));
 
-        CachedReply reply = await joined;
         Assert.Equal(HttpStatusCode.InternalServerError, reply.Status);
         Assert.DoesNotContain("broken", reply.Body, StringComparison.Ordinal);
         string page = await host.Client.GetStringAsync(new Uri("/metrics", UriKind.Relative));
@@ -226,14 +215,18 @@ public sealed class AnswerFlightsTests
     private static Task<GatewayHost> StartAsync(byte[]? model = null, params (string Key, string Value)[] settings) =>
         GatewayHost.StartAsync(repository => repository.AddVersion("m", 1, model ?? TestModels.Slow(1)), [("Gateway:Cache:MaxBytes", "0"), .. settings]);
 
-    // The part of the one who began it is this test's own. The path is known once somebody was answered there.
-    private static async Task<AnswerFlight> BeginAsync(GatewayHost host, string body)
+    // What one gets who joins a flight that ends so. The part of the one who began it is this test's own; the path is known once somebody was answered there.
+    private static async Task<CachedReply> JoinAsync(GatewayHost host, AnswerLanding landing)
     {
         await host.AskAsync(Path, Long.Replace("1500000", "1", StringComparison.Ordinal));
         var request = new AnswerRequest(new ModelSpec("m"), host.ServableOf("m").Cache!.Scope, NativeProtocol.Instance, null, null);
-        byte[] bytes = Encoding.UTF8.GetBytes(body);
+        byte[] bytes = Encoding.UTF8.GetBytes(Short);
         UInt128 hash = host.Services.GetRequiredService<AnswerCache>().Hash(request, bytes);
-        return host.Services.GetRequiredService<AnswerFlights>().Begin(hash, request, bytes, Patience)!;
+        using AnswerFlight flight = host.Services.GetRequiredService<AnswerFlights>().Begin(hash, request, bytes, Patience)!;
+        Task<CachedReply> joined = host.AskAsync(Path, Short);
+        await UntilInFlightAsync(host, 1);
+        flight.Land(landing);
+        return await joined;
     }
 
     // Only what was sent before is worth a flight.
