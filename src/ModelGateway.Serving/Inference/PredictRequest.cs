@@ -11,6 +11,7 @@ public sealed class PredictRequest : IDisposable
     // Most models have one input.
     private readonly List<NamedTensor> _inputs = new(1);
     private int _holders = 1;
+    private TensorBuffer? _body;
 
     /// <summary>The inputs given, in the caller's order; each name at most once.</summary>
     public IReadOnlyList<NamedTensor> Inputs => _inputs;
@@ -26,6 +27,20 @@ public sealed class PredictRequest : IDisposable
 
     /// <summary>Takes over <paramref name="tensor"/>.</summary>
     public void Add(string name, Tensor tensor) => _inputs.Add(new NamedTensor(name, tensor));
+
+    /// <summary>Takes over what the request was read from, if any of its tensors is a view of it.</summary>
+    /// <param name="body">As if disposed afterwards, unless no tensor needs it.</param>
+    public void TakeOver(TensorBuffer body)
+    {
+        foreach (NamedTensor input in _inputs)
+        {
+            if (input.Tensor.IsView)
+            {
+                _body = body.Detach();
+                return;
+            }
+        }
+    }
 
     /// <summary>Keeps the tensors until one more <see cref="Dispose"/>.</summary>
     internal void Retain() => Interlocked.Increment(ref _holders);
@@ -44,5 +59,7 @@ public sealed class PredictRequest : IDisposable
         }
 
         _inputs.Clear();
+        _body?.Dispose();
+        _body = null;
     }
 }

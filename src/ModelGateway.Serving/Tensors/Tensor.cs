@@ -45,6 +45,9 @@ public sealed class Tensor : IDisposable
     /// <summary>The product of the dimensions: 1 for a scalar, 0 if any dimension is 0.</summary>
     public long ElementCount { get; }
 
+    /// <summary>Its bytes are another's, who has to keep them as long as the tensor is used.</summary>
+    public bool IsView => _buffer.IsView;
+
     /// <summary>The elements' bytes in the layout of the binary extension.</summary>
     public ReadOnlySpan<byte> Data => _buffer.Span;
 

@@ -9,20 +9,25 @@ namespace ModelGateway.Serving.Tensors;
 /// </summary>
 public sealed class TensorBuffer : IDisposable
 {
+    /// <summary>Every buffer begins at a multiple of so many bytes, as arrays do, unless another start was asked for.</summary>
+    public const int Alignment = 8;
+
     private readonly int _start;
-    private readonly bool _isView;
     private byte[]? _array;
 
     private TensorBuffer(byte[] array, int start, int length, bool isView)
     {
         _array = array;
         _start = start;
-        _isView = isView;
+        IsView = isView;
         Length = length;
     }
 
     /// <summary>Bytes in use; the pooled array behind may be longer.</summary>
     public int Length { get; private set; }
+
+    /// <summary>The bytes belong to another buffer, or to nobody.</summary>
+    public bool IsView { get; }
 
     /// <summary>The bytes in use.</summary>
     /// <exception cref="ObjectDisposedException">The buffer was given back.</exception>
@@ -34,14 +39,17 @@ public sealed class TensorBuffer : IDisposable
 
     private byte[] Array => _array ?? throw new ObjectDisposedException(nameof(TensorBuffer));
 
-    /// <summary>A buffer of <paramref name="length"/> bytes whose content is undefined.</summary>
-    public static TensorBuffer Rent(int length)
+    /// <summary>A buffer whose content is undefined.</summary>
+    /// <param name="length">Bytes.</param>
+    /// <param name="start">Where it begins, in bytes from an aligned address: 3 lets its byte 5 be aligned.</param>
+    public static TensorBuffer Rent(int length, int start = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
-        return new TensorBuffer(ArrayPool<byte>.Shared.Rent(length), 0, length, isView: false);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)start, (uint)Alignment, nameof(start));
+        return new TensorBuffer(ArrayPool<byte>.Shared.Rent(start + length), start, length, isView: false);
     }
 
-    /// <summary>A part of an array that is not pooled and does not change any more.</summary>
+    /// <summary>A part of an array that does not change, nor goes back to a pool, as long as anybody looks at the view.</summary>
     public static TensorBuffer View(byte[] array, int start, int length)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)start, (uint)array.Length, nameof(start));
@@ -53,17 +61,17 @@ public sealed class TensorBuffer : IDisposable
     public void Resize(int length)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
-        if (_isView)
+        if (IsView)
         {
             throw new InvalidOperationException("A view has the length that it was made with.");
         }
 
         byte[] array = Array;
-        if (length > array.Length)
+        if (length > array.Length - _start)
         {
-            int capacity = (int)Math.Min(System.Array.MaxLength, Math.Max(length, array.Length + (array.Length / 2L)));
+            int capacity = (int)Math.Min(System.Array.MaxLength, Math.Max((long)_start + length, array.Length + (array.Length / 2L)));
             byte[] larger = ArrayPool<byte>.Shared.Rent(capacity);
-            array.AsSpan(0, Length).CopyTo(larger);
+            array.AsSpan(_start, Length).CopyTo(larger.AsSpan(_start));
             ArrayPool<byte>.Shared.Return(array);
             _array = larger;
         }
@@ -71,10 +79,19 @@ public sealed class TensorBuffer : IDisposable
         Length = length;
     }
 
+    /// <summary>Hands the bytes on: the new buffer owns them, and this one is as if it had been disposed.</summary>
+    /// <exception cref="ObjectDisposedException">The buffer was given back.</exception>
+    public TensorBuffer Detach()
+    {
+        var heir = new TensorBuffer(Array, _start, Length, IsView);
+        _array = null;
+        return heir;
+    }
+
     /// <summary>Gives the bytes back to the pool. A second call does nothing.</summary>
     public void Dispose()
     {
-        if (!_isView && _array is { } array)
+        if (!IsView && _array is { } array)
         {
             _array = null;
             ArrayPool<byte>.Shared.Return(array);

@@ -11,9 +11,12 @@ internal interface IPredictProtocol
     /// <summary>Whether the header of a binary part (<c>Inference-Header-Content-Length</c>) means anything to it.</summary>
     bool TakesBinary { get; }
 
+    /// <summary>Where in its memory a body should begin, in bytes from an aligned address, so that tensors in it can be used where they lie.</summary>
+    int StartOf(HttpRequest request) => 0;
+
     /// <summary>
     /// Reads a body against the servable's signature. All faults go to <paramref name="faults"/>; null only together with faults,
-    /// and then nothing is left to dispose.
+    /// and then nothing is left to dispose. Tensors may be views of the body.
     /// </summary>
     IProtocolRequest? Read(HttpContext http, ModelSpec asked, ReadOnlyMemory<byte> body, Servable servable, FaultList faults);
 }

@@ -55,7 +55,7 @@ internal sealed class PredictExchange(
     private Task AnswerAsync(HttpContext http, ModelSpec spec, IPredictProtocol protocol, long started)
     {
         int limit = LimitOf(spec.Model);
-        return RequestBodyReader.TryReadAtOnce(http.Request, limit) is { } whole
+        return RequestBodyReader.TryReadAtOnce(http.Request, limit, protocol.StartOf(http.Request)) is { } whole
             ? PredictAsync(http, spec, protocol, RequestBodyResult.Success(whole), started)
             : ReadAndPredictAsync(http, spec, protocol, limit, started);
     }
@@ -67,7 +67,7 @@ internal sealed class PredictExchange(
     public async Task HandleAsync(HttpContext http, Func<ReadOnlyMemory<byte>, (ModelSpec Spec, PredictError? Error)> findModel, IPredictProtocol protocol)
     {
         long started = Stopwatch.GetTimestamp();
-        RequestBodyResult read = await ReadAsync(http, _maxBodyBytes);
+        RequestBodyResult read = await ReadAsync(http, _maxBodyBytes, protocol);
         using TensorBuffer? body = read.Body;
         (ModelSpec spec, PredictError? error) = read.IsSuccess ? findModel(read.Body.Memory) : (default, read.Error);
         if (error is not null)
@@ -89,14 +89,14 @@ internal sealed class PredictExchange(
     }
 
     private async Task ReadAndPredictAsync(HttpContext http, ModelSpec spec, IPredictProtocol protocol, int limit, long started) =>
-        await PredictAsync(http, spec, protocol, await ReadAsync(http, limit), started);
+        await PredictAsync(http, spec, protocol, await ReadAsync(http, limit, protocol), started);
 
     // A caller who leaves while the body is read is counted like one who leaves later.
-    private async ValueTask<RequestBodyResult> ReadAsync(HttpContext http, int limit)
+    private async ValueTask<RequestBodyResult> ReadAsync(HttpContext http, int limit, IPredictProtocol protocol)
     {
         try
         {
-            return await bodies.ReadAsync(http.Request, new RequestBodyLimits(limit, _bodyTimeout));
+            return await bodies.ReadAsync(http.Request, new RequestBodyLimits(limit, _bodyTimeout), protocol.StartOf(http.Request));
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
@@ -146,7 +146,7 @@ internal sealed class PredictExchange(
             servable.Metrics.Enter();
             try
             {
-                PredictError? error = body.IsSuccess ? await AnswerAsync(http, spec, servable, protocol, body.Body.Memory, started) : body.Error;
+                PredictError? error = body.IsSuccess ? await AnswerAsync(http, spec, servable, protocol, body.Body, started) : body.Error;
                 if (error is not null)
                 {
                     servable.Metrics.Count(Problems.Outcome(error));
@@ -169,16 +169,17 @@ internal sealed class PredictExchange(
 
     // Pooled, here and where it waits for a flight: a request that waits would else leave a kilobyte.
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<PredictError?> AnswerAsync(HttpContext http, ModelSpec spec, Servable servable, IPredictProtocol protocol, ReadOnlyMemory<byte> body, long started)
+    private async ValueTask<PredictError?> AnswerAsync(HttpContext http, ModelSpec spec, Servable servable, IPredictProtocol protocol, TensorBuffer received, long started)
     {
+        ReadOnlyMemory<byte> body = received.Memory;
         CacheDirectives wish = directives.Read(http);
-        long received = servable.Cache is null ? started : Stopwatch.GetTimestamp();
-        RepeatedAnswer repeated = answers.Look(http, spec, servable, protocol, wish, body.Span, received);
+        long looked = servable.Cache is null ? started : Stopwatch.GetTimestamp();
+        RepeatedAnswer repeated = answers.Look(http, spec, servable, protocol, wish, body.Span, looked);
         if (repeated.Found is { } finished)
         {
             servable.Metrics.CountHit(Stopwatch.GetElapsedTime(started), repeated.Report.Lookup);
-            PredictSpans.Repeated(http, null, servable, started, repeated.Report, read: Stopwatch.GetElapsedTime(started, received));
-            http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(Stopwatch.GetElapsedTime(started, received), repeated.Report.Lookup);
+            PredictSpans.Repeated(http, null, servable, started, repeated.Report, read: Stopwatch.GetElapsedTime(started, looked));
+            http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(Stopwatch.GetElapsedTime(started, looked), repeated.Report.Lookup);
             CacheStatus.Set(http.Response, repeated.Report);
             await finished.Content.SendAsync(http.Response);
             return null;
@@ -198,6 +199,7 @@ internal sealed class PredictExchange(
 
         // Empty, as nearly always, and read to its end: for the next request of this thread.
         _spareFaults = faults;
+        request.Prediction.TakeOver(received);
         RequestTimeout.Apply(timeout, request.Prediction);
         request.Prediction.Cache = wish;
 

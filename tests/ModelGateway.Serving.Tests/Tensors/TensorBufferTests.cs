@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using ModelGateway.Serving.Tensors;
 using Xunit;
 
@@ -101,4 +102,45 @@ public sealed class TensorBufferTests
         other.Span.Fill(2);
         Assert.Equal(-1, one.Span.IndexOf((byte)2));
     }
+
+    [Fact]
+    public void Rent_WithStart_BeginsThatFarFromAnAlignedPlace()
+    {
+        for (int start = 0; start < TensorBuffer.Alignment; start++)
+        {
+            using TensorBuffer buffer = TensorBuffer.Rent(100, start);
+            Assert.Equal(100, buffer.Length);
+            Assert.Equal(start, OffsetOf(buffer) % TensorBuffer.Alignment);
+            buffer.Span.Fill(7);
+
+            buffer.Resize(1_000_000);
+
+            Assert.Equal(start, OffsetOf(buffer) % TensorBuffer.Alignment);
+            Assert.Equal(100, buffer.Span[..100].Count((byte)7));
+        }
+    }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(TensorBuffer.Alignment)]
+    public void Rent_StartOutsideTheAlignment_IsRefused(int start) => Assert.Throws<ArgumentOutOfRangeException>(() => TensorBuffer.Rent(8, start));
+
+    [Fact]
+    public void Detach_Used_HandsTheBytesOnAndLeavesNothing()
+    {
+        TensorBuffer first = TensorBuffer.Rent(4096, start: 3);
+        first.Span.Fill(1);
+
+        using TensorBuffer heir = first.Detach();
+        first.Dispose();
+        using TensorBuffer other = TensorBuffer.Rent(4096);
+        other.Span.Fill(2);
+
+        Assert.Equal(4096, heir.Span.Count((byte)1));
+        Assert.Throws<ObjectDisposedException>(() => first.Span.Length);
+        Assert.Throws<ObjectDisposedException>(first.Detach);
+    }
+
+    private static int OffsetOf(TensorBuffer buffer) =>
+        MemoryMarshal.TryGetArray(buffer.Memory, out ArraySegment<byte> part) ? part.Offset : throw new InvalidOperationException("A buffer lies in an array.");
 }

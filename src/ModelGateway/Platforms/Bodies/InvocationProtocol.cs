@@ -47,6 +47,8 @@ internal sealed class InvocationProtocol : IPredictProtocol
 
     public bool TakesBinary => !_isCsv;
 
+    public int StartOf(HttpRequest request) => _isCsv ? 0 : InferProtocol.Instance.StartOf(request);
+
     public IProtocolRequest? Read(HttpContext http, ModelSpec asked, ReadOnlyMemory<byte> body, Servable servable, FaultList faults)
     {
         if (_isCsv)

@@ -20,8 +20,13 @@ internal static class BodyInflater
 
     private static ReadOnlySpan<byte> SentinelText => "sentinel"u8;
 
-    /// <summary>The inflated bytes, or the reason why there are none. The compressed bytes stay the caller's.</summary>
-    public static TensorBuffer? Inflate(TensorBuffer compressed, ContentCoding coding, int limit, out PredictError? error)
+    /// <summary>The inflated bytes, or the reason why there are none.</summary>
+    /// <param name="compressed">Stays the caller's.</param>
+    /// <param name="coding">How it is compressed.</param>
+    /// <param name="limit">The most that it may inflate to, in bytes.</param>
+    /// <param name="start">Where in its memory the result should begin, in bytes from an aligned address.</param>
+    /// <param name="error">The reason.</param>
+    public static TensorBuffer? Inflate(TensorBuffer compressed, ContentCoding coding, int limit, int start, out PredictError? error)
     {
         int length = compressed.Length;
         if (coding == ContentCoding.Gzip)
@@ -31,9 +36,9 @@ internal static class BodyInflater
         }
 
         MemoryMarshal.TryGetArray((ReadOnlyMemory<byte>)compressed.Memory, out ArraySegment<byte> bytes);
-        using var source = new EndNotingStream(bytes.Array!, bytes.Count);
+        using var source = new EndNotingStream(bytes);
         using Stream inflater = Open(source, coding, compressed.Span);
-        TensorBuffer inflated = TensorBuffer.Rent((int)Math.Min(limit + 1L, Math.Max(FirstRent, length * (long)UsualRatio)));
+        TensorBuffer inflated = TensorBuffer.Rent((int)Math.Min(limit + 1L, Math.Max(FirstRent, length * (long)UsualRatio)), start);
         try
         {
             // One byte of room over the limit tells "full" from "too much".
@@ -107,7 +112,7 @@ internal static class BodyInflater
         $"The body is not valid {(coding == ContentCoding.Gzip ? "gzip" : "deflate")} data, or it is cut short.");
 
     // The decoders of zlib and bare deflate ask for more input only while the data's own end has not come.
-    private sealed class EndNotingStream(byte[] bytes, int count) : MemoryStream(bytes, 0, count, writable: false)
+    private sealed class EndNotingStream(ArraySegment<byte> bytes) : MemoryStream(bytes.Array!, bytes.Offset, bytes.Count, writable: false)
     {
         public bool EndWasRead { get; private set; }
 

@@ -19,7 +19,8 @@ internal sealed class RequestBodyReader(TimeProvider time)
     /// <summary>The body of a small request that came with its headers, as most do; null where <see cref="ReadAsync"/> has to see to it, and then nothing was taken.</summary>
     /// <param name="request">The request.</param>
     /// <param name="max">The limit, in bytes.</param>
-    public static TensorBuffer? TryReadAtOnce(HttpRequest request, int max)
+    /// <param name="start">Where in its memory it should begin, in bytes from an aligned address.</param>
+    public static TensorBuffer? TryReadAtOnce(HttpRequest request, int max, int start)
     {
         if (request.ContentLength is not <= SmallBody || request.ContentLength > max || request.Headers.ContentEncoding.Count > 0)
         {
@@ -28,7 +29,7 @@ internal sealed class RequestBodyReader(TimeProvider time)
 
         try
         {
-            return TryReceiveAtOnce(request, max);
+            return TryReceiveAtOnce(request, max, start);
         }
         catch (Exception exception) when (exception is IOException or BadHttpRequestException or OperationCanceledException)
         {
@@ -38,8 +39,11 @@ internal sealed class RequestBodyReader(TimeProvider time)
     }
 
     /// <summary>The body, or the error that refuses it.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="limits">What it may cost.</param>
+    /// <param name="start">Where in its memory it should begin, in bytes from an aligned address.</param>
     /// <exception cref="OperationCanceledException">The caller left.</exception>
-    public async ValueTask<RequestBodyResult> ReadAsync(HttpRequest request, RequestBodyLimits limits)
+    public async ValueTask<RequestBodyResult> ReadAsync(HttpRequest request, RequestBodyLimits limits, int start = 0)
     {
         if (!ContentCodings.TryParse(request.Headers.ContentEncoding, out ContentCoding coding))
         {
@@ -63,14 +67,14 @@ internal sealed class RequestBodyReader(TimeProvider time)
         ReadDeadline? deadline = null;
         try
         {
-            if (TryReceiveAtOnce(request, max) is { } whole)
+            if (TryReceiveAtOnce(request, max, start) is { } whole)
             {
-                return Decode(whole, coding, max);
+                return Decode(whole, coding, max, start);
             }
 
             deadline = new ReadDeadline(time, limits.Deadline, request.HttpContext.RequestAborted);
-            TensorBuffer? received = await ReceiveAsync(request, max, deadline);
-            return received is null ? BreakOff(request.HttpContext, RequestBodyResult.TooLarge(max)) : Decode(received, coding, max);
+            TensorBuffer? received = await ReceiveAsync(request, max, start, deadline);
+            return received is null ? BreakOff(request.HttpContext, RequestBodyResult.TooLarge(max)) : Decode(received, coding, max, start);
         }
         catch (OperationCanceledException) when (deadline?.HasPassed == true)
         {
@@ -120,7 +124,7 @@ internal sealed class RequestBodyReader(TimeProvider time)
     }
 
     // Most small bodies are here with their headers. Null where that is not so; then nothing was taken.
-    private static TensorBuffer? TryReceiveAtOnce(HttpRequest request, int max)
+    private static TensorBuffer? TryReceiveAtOnce(HttpRequest request, int max, int start)
     {
         PipeReader reader = request.BodyReader;
         if (!reader.TryRead(out ReadResult result))
@@ -134,17 +138,17 @@ internal sealed class RequestBodyReader(TimeProvider time)
             return null;
         }
 
-        TensorBuffer buffer = TensorBuffer.Rent((int)result.Buffer.Length);
+        TensorBuffer buffer = TensorBuffer.Rent((int)result.Buffer.Length, start);
         result.Buffer.CopyTo(buffer.Span);
         reader.AdvanceTo(result.Buffer.End);
         return buffer;
     }
 
     // Null when there is more than allowed.
-    private static async ValueTask<TensorBuffer?> ReceiveAsync(HttpRequest request, int max, ReadDeadline deadline)
+    private static async ValueTask<TensorBuffer?> ReceiveAsync(HttpRequest request, int max, int start, ReadDeadline deadline)
     {
         int announced = (int)(request.ContentLength ?? 0);
-        TensorBuffer buffer = TensorBuffer.Rent(request.ContentLength is null ? FirstRentOfUnknownLength : Math.Min(announced, LargestFirstRent));
+        TensorBuffer buffer = TensorBuffer.Rent(request.ContentLength is null ? FirstRentOfUnknownLength : Math.Min(announced, LargestFirstRent), start);
         try
         {
             int used = 0;
@@ -190,7 +194,7 @@ internal sealed class RequestBodyReader(TimeProvider time)
         return end;
     }
 
-    private static RequestBodyResult Decode(TensorBuffer received, ContentCoding coding, int max)
+    private static RequestBodyResult Decode(TensorBuffer received, ContentCoding coding, int max, int start)
     {
         // Some encoders write nothing at all for nothing.
         if (coding == ContentCoding.Identity || received.Length == 0)
@@ -200,7 +204,7 @@ internal sealed class RequestBodyReader(TimeProvider time)
 
         using (received)
         {
-            TensorBuffer? inflated = BodyInflater.Inflate(received, coding, max, out PredictError? error);
+            TensorBuffer? inflated = BodyInflater.Inflate(received, coding, max, start, out PredictError? error);
             return inflated is null ? RequestBodyResult.Failure(error!.Kind, error.Message) : RequestBodyResult.Success(inflated);
         }
     }

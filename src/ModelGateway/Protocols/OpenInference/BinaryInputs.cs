@@ -15,7 +15,7 @@ internal static class BinaryInputs
     /// <param name="reading">The JSON that was read.</param>
     /// <param name="bytes">What follows it.</param>
     /// <param name="hasHeader">The request says where the JSON ends; without that nothing can follow it.</param>
-    public static void Read(InferReading reading, ReadOnlySpan<byte> bytes, bool hasHeader)
+    public static void Read(InferReading reading, ReadOnlyMemory<byte> bytes, bool hasHeader)
     {
         List<BinaryInput> inputs = reading.Binary;
         if (inputs.Count == 0 && !bytes.IsEmpty)
@@ -37,7 +37,7 @@ internal static class BinaryInputs
 
         foreach (BinaryInput input in inputs)
         {
-            ReadOnlySpan<byte> data = bytes[..(int)input.Size!.Value];
+            ReadOnlyMemory<byte> data = bytes[..(int)input.Size!.Value];
             bytes = bytes[data.Length..];
             if (input.Input is not null)
             {
@@ -46,7 +46,7 @@ internal static class BinaryInputs
         }
     }
 
-    private static void Read(InferReading reading, TensorSpec input, long[] shape, ReadOnlySpan<byte> data)
+    private static void Read(InferReading reading, TensorSpec input, long[] shape, ReadOnlyMemory<byte> data)
     {
         if (BinaryTensorReader.Read(input.Name, input.Type, shape, data, reading.Faults) is { } tensor)
         {

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using ModelGateway.Serving.Models;
 using ModelGateway.Serving.Tensors;
 
@@ -7,18 +8,23 @@ namespace ModelGateway.Protocols.OpenInference;
 internal static class BinaryTensorReader
 {
     /// <summary>The tensor, the caller's to dispose; or null, and the fault says how bytes and shape disagree.</summary>
-    public static Tensor? Read(string name, TensorType type, long[] shape, ReadOnlySpan<byte> data, FaultList faults)
+    /// <remarks>It is a view of <paramref name="data"/> where its elements are aligned there, and a copy where they are not.</remarks>
+    public static Tensor? Read(string name, TensorType type, long[] shape, ReadOnlyMemory<byte> data, FaultList faults)
     {
         long elements = TensorShape.CountElements(shape);
-        bool fits = type == TensorType.Bytes ? CheckStrings(name, shape, elements, data, faults) : CheckNumbers(name, type, shape, elements, data, faults);
-        if (!fits)
-        {
-            return null;
-        }
+        bool fits = type == TensorType.Bytes ? CheckStrings(name, shape, elements, data.Span, faults) : CheckNumbers(name, type, shape, elements, data.Span, faults);
+        return fits ? new Tensor(type, shape, ViewOf(data, type == TensorType.Bytes ? 1 : type.ElementSize()) ?? CopyOf(data.Span)) : null;
+    }
 
+    // The first byte of an array lies at a multiple of TensorBuffer.Alignment, which is one of every element's size.
+    private static TensorBuffer? ViewOf(ReadOnlyMemory<byte> data, int elementSize) =>
+        MemoryMarshal.TryGetArray(data, out ArraySegment<byte> part) && part.Offset % elementSize == 0 ? TensorBuffer.View(part.Array!, part.Offset, part.Count) : null;
+
+    private static TensorBuffer CopyOf(ReadOnlySpan<byte> data)
+    {
         TensorBuffer buffer = TensorBuffer.Rent(data.Length);
         data.CopyTo(buffer.Span);
-        return new Tensor(type, shape, buffer);
+        return buffer;
     }
 
     private static bool CheckNumbers(string name, TensorType type, long[] shape, long elements, ReadOnlySpan<byte> data, FaultList faults)

@@ -26,6 +26,9 @@ internal sealed class InferProtocol : IPredictProtocol
 
     public bool TakesBinary => true;
 
+    // The first binary tensor is then aligned, and those behind it mostly too.
+    public int StartOf(HttpRequest request) => -InferenceHeader.Peek(request.Headers) & (TensorBuffer.Alignment - 1);
+
     public IProtocolRequest Read(HttpContext http, ModelSpec asked, ReadOnlyMemory<byte> body, Servable servable, FaultList faults)
     {
         var request = new InferRequest();
@@ -33,7 +36,7 @@ internal sealed class InferProtocol : IPredictProtocol
         {
             if (jsonLength == 0)
             {
-                ReadRaw(body.Span, servable, request, faults);
+                ReadRaw(body, servable, request, faults);
             }
             else
             {
@@ -44,7 +47,7 @@ internal sealed class InferProtocol : IPredictProtocol
         return request;
     }
 
-    private static void ReadRaw(ReadOnlySpan<byte> body, Servable servable, InferRequest request, FaultList faults)
+    private static void ReadRaw(ReadOnlyMemory<byte> body, Servable servable, InferRequest request, FaultList faults)
     {
         request.IsBinaryByDefault = true;
         if (RawInput.Read(body, servable.Signature, faults) is (string name, Tensor tensor))
@@ -65,7 +68,7 @@ internal sealed class InferProtocol : IPredictProtocol
         var reading = new InferReading(text, servable.Signature, request, faults);
         if (InferRequestReader.TryRead(reading))
         {
-            BinaryInputs.Read(reading, jsonLength is { } length ? body.Span[length..] : default, jsonLength is not null);
+            BinaryInputs.Read(reading, jsonLength is { } length ? body[length..] : default, jsonLength is not null);
             RequestValidator.Validate(servable.Signature, servable.Config.Limits, request.Prediction, faults, reading.Faulty);
         }
     }

@@ -12,6 +12,10 @@ internal static class InferenceHeader
 {
     public const string Name = "Inference-Header-Content-Length";
 
+    /// <summary>The JSON's bytes as far as can be said before the body is there; 0 for none.</summary>
+    public static int Peek(IHeaderDictionary headers) =>
+        headers.TryGetValue(Name, out StringValues values) && int.TryParse(values, NumberStyles.None, CultureInfo.InvariantCulture, out int length) ? length : 0;
+
     /// <summary>False, and a fault, if the header is there and does not fit the body.</summary>
     /// <param name="headers">Of the request.</param>
     /// <param name="bodyLength">Of the body, after decompression.</param>

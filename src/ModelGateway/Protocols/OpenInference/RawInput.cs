@@ -11,7 +11,7 @@ namespace ModelGateway.Protocols.OpenInference;
 internal static class RawInput
 {
     /// <summary>The input's name and tensor, the caller's to dispose; or null, and the fault says why the body cannot be read so.</summary>
-    public static NamedTensor? Read(ReadOnlySpan<byte> body, ModelSignature signature, FaultList faults)
+    public static NamedTensor? Read(ReadOnlyMemory<byte> body, ModelSignature signature, FaultList faults)
     {
         List<TensorSpec> required = [.. signature.Inputs.Where(input => !input.Optional)];
         if (required.Count != 1)
@@ -30,11 +30,11 @@ internal static class RawInput
             return null;
         }
 
-        Tensor? tensor = input.Type == TensorType.Bytes ? ReadElement(body, input, faults) : ReadNumbers(body, input, faults);
+        Tensor? tensor = input.Type == TensorType.Bytes ? ReadElement(body.Span, input, faults) : ReadNumbers(body, input, faults);
         return tensor is null ? null : new NamedTensor(input.Name, tensor);
     }
 
-    private static Tensor? ReadNumbers(ReadOnlySpan<byte> body, TensorSpec input, FaultList faults)
+    private static Tensor? ReadNumbers(ReadOnlyMemory<byte> body, TensorSpec input, FaultList faults)
     {
         long rowBytes = TensorShape.CountElements([.. input.Dimensions!.Where(dimension => dimension >= 0)]) * input.Type.ElementSize();
         bool isFree = input.Dimensions!.Contains(-1);

@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -6,6 +7,7 @@ using Microsoft.Extensions.Primitives;
 using Microsoft.Extensions.Time.Testing;
 using ModelGateway.Protocols.Bodies;
 using ModelGateway.Serving.Models;
+using ModelGateway.Serving.Tensors;
 using Xunit;
 
 namespace ModelGateway.Tests.Protocols.Bodies;
@@ -31,6 +33,31 @@ public sealed class RequestBodyReaderTests
                 Assert.True(result.IsSuccess, $"{encoding} {size}: {result.Error?.Message}");
                 Assert.True(result.Body.Memory.Span.SequenceEqual(Text.AsSpan(0, size)));
                 result.Body.Dispose();
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("gzip")]
+    [InlineData("deflate")]
+    public async Task Read_WithStart_BeginsThereHoweverItComes(string? encoding)
+    {
+        foreach (int size in new[] { 1, 4095, 16_384, 16_385, 40_000, Limit })
+        {
+            for (int start = 0; start < TensorBuffer.Alignment; start++)
+            {
+                foreach (bool announced in new[] { true, false })
+                {
+                    byte[] body = Encode(encoding, Text.AsSpan(0, size));
+                    HttpContext http = Request(new MemoryStream(body), encoding);
+                    http.Request.ContentLength = announced ? body.Length : null;
+                    RequestBodyResult result = await new RequestBodyReader(_time).ReadAsync(http.Request, new RequestBodyLimits(Limit, TimeSpan.FromSeconds(1)), start);
+                    Assert.True(MemoryMarshal.TryGetArray(result.Body!.Memory, out ArraySegment<byte> part));
+                    Assert.Equal(start, part.Offset);
+                    Assert.Equal(Text.AsSpan(0, size), part);
+                    result.Body.Dispose();
+                }
             }
         }
     }

@@ -67,7 +67,7 @@ public sealed class SplitBodyTests
         var reading = new InferReading(text, Inputs, request, faults);
         if (InferRequestReader.TryRead(reading))
         {
-            BinaryInputs.Read(reading, body.AsSpan(jsonLength), hasHeader: jsonLength < body.Length);
+            BinaryInputs.Read(reading, body.AsMemory(jsonLength), hasHeader: jsonLength < body.Length);
         }
 
         return $"{NativeReadings.Describe(request.Prediction)} {Join(faults)}";

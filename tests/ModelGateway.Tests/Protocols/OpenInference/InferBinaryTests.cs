@@ -35,6 +35,44 @@ public sealed class InferBinaryTests(OpenInferenceHost host)
         Assert.Equal(18, reply.AllBytes().Length);
     }
 
+    // One after the other on one connection, so that each has the memory of the one before.
+    [Fact]
+    public async Task Infer_JsonOfAnyLength_FindsTheNumbersBehindIt()
+    {
+        for (int spaces = 0; spaces < 24; spaces++)
+        {
+            string request = X.Replace("%", new string(' ', spaces), StringComparison.Ordinal);
+            InferReply reply = await host.Gateway.InferAsync("add", InferCalls.Binary(request, InferCalls.Floats(spaces, -1)));
+            Assert.Equal($"[{spaces + 1},0]", reply.Data("y"));
+        }
+    }
+
+    // The second input's numbers begin at any byte: strings of every length stand before them.
+    [Fact]
+    public async Task Infer_NumbersBehindStrings_AreFoundAtAnyPlace()
+    {
+        for (int length = 0; length < 20; length++)
+        {
+            byte[] strings = InferCalls.Strings(new string('s', length), "");
+            byte[] ids = [.. BitConverter.GetBytes(long.MaxValue - length), .. BitConverter.GetBytes((long)length)];
+            InferReply reply = await host.Gateway.InferAsync(
+                "mixed",
+                InferCalls.Binary(
+                    $$$"""
+                    {"inputs":[
+                      {"name":"text","shape":[2],"datatype":"BYTES","parameters":{"binary_data_size":{{{strings.Length}}}}},
+                      {"name":"ids","shape":[2],"datatype":"INT64","parameters":{"binary_data_size":16}},
+                      {"name":"pixels","shape":[2,2],"datatype":"UINT8","data":[1,2,3,4]},
+                      {"name":"flags","shape":[2],"datatype":"BOOL","data":[true,false]}],
+                     "outputs":[{"name":"text_out"},{"name":"ids_out","parameters":{"binary_data":true}}]}
+                    """,
+                    strings,
+                    ids));
+            Assert.Equal($"""["{new string('s', length)}",""]""", reply.Data("text_out"));
+            Assert.Equal(ids, reply.Bytes("ids_out"));
+        }
+    }
+
     [Theory]
     [InlineData(true, "null", true)]
     [InlineData(true, "false", false)]
