@@ -199,7 +199,7 @@ internal sealed class LoggingOptions
     [Description("Lowest level that is written: Verbose, Debug, Information, Warning, Error or Fatal. Can be changed at run time, here and by POST /v2/logging.")]
     public Serilog.Events.LogEventLevel Level { get; set; } = Serilog.Events.LogEventLevel.Information;
 
-    [Description("Requests that get a line of their own: None, Errors (status 400 and above), Sampled (errors, and of the others the share SampleRate) or All.")]
+    [Description("Requests that get a line of their own: None, Errors (status 400 and above; of the refusals for load, 429, ten a second), Sampled (errors, and of the others the share SampleRate) or All.")]
     public RequestLogging Requests { get; set; } = RequestLogging.Errors;
 
     [Range(0.0, 1.0)]

@@ -23,6 +23,7 @@ return args switch
     ["session-start", ..] => SessionStartBenchmark.Run(args[1..]),
     ["many-models", ..] => await ManyModelsBenchmark.RunAsync(args[1..]),
     ["pipeline", ..] => await PipelineBenchmark.RunAsync(args[1..]),
+    ["refusals", ..] => await RefusalBenchmark.RunAsync(args[1..]),
     ["micro", ..] => MicroBenchmarks.Run(args[1..]),
     ["batching", ..] => await BatchingBenchmark.RunAsync(args[1..]),
     ["starve", ..] => await StarveBenchmark.RunAsync(args[1..]),
@@ -57,7 +58,8 @@ static int Usage()
           starve [rounds]      p99 of /health/live and a tiny model beside a model at full use whose run takes 500, 35, 5 ms (needs wrk)
           session-start [rounds] large models with and without a kept graph: time of a session
           many-models [count]  1,000 models of 1 MB that are loaded on demand: time to ready, threads, memory; then more than the budget holds
-          micro [name]         one part of a request's way at a time, by BenchmarkDotNet: key, pool, reader, tracing, writer
+          refusals [rounds]    processor time of a request that a full queue refuses, beside bare Kestrel's (needs wrk)
+          micro [name]         one part of a request's way at a time, by BenchmarkDotNet: batcher, key, pool, reader, tracing, writer
           numbers [millions]   not a measurement: that many literals read and floats written as .NET does, bit for bit (10: a minute)
           cache-policy         the memory of predictions against plain LRU: hit ratios, time of a read with one and two threads
         """);

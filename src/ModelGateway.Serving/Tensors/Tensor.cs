@@ -4,7 +4,7 @@ using System.Text;
 namespace ModelGateway.Serving.Tensors;
 
 /// <summary>
-/// A dense tensor in managed memory, row-major. It owns its buffer: dispose the tensor and the bytes go back to the pool.
+/// A dense tensor in managed memory, row-major. It owns its buffer, unless that is a view: dispose the tensor and the bytes go back to the pool.
 /// </summary>
 /// <remarks>
 /// The bytes are those of the Open Inference Protocol's binary extension, so that binary tensors pass through untouched:

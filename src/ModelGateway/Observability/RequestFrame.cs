@@ -15,13 +15,15 @@ internal sealed partial class RequestFrame : IDisposable
 {
     private readonly RequestDelegate _next;
     private readonly ILogger<RequestFrame> _logger;
+    private readonly RefusalLines _refusals;
     private readonly IDisposable? _subscription;
     private volatile LoggingOptions _logged;
 
-    public RequestFrame(RequestDelegate next, IOptionsMonitor<GatewayOptions> options, ILogger<RequestFrame> logger)
+    public RequestFrame(RequestDelegate next, IOptionsMonitor<GatewayOptions> options, TimeProvider time, ILogger<RequestFrame> logger)
     {
         _next = next;
         _logger = logger;
+        _refusals = new RefusalLines(time);
         _logged = options.CurrentValue.Logging;
         _subscription = options.OnChange(changed => _logged = changed.Logging);
     }
@@ -102,7 +104,8 @@ internal sealed partial class RequestFrame : IDisposable
     private void LogRequest(HttpContext http, CurrentRequest current, Exception? failure)
     {
         int status = http.Response.StatusCode;
-        if (failure is null && !HasLine(status))
+        long without = 0;
+        if (failure is null && !HasLine(status, out without))
         {
             return;
         }
@@ -117,22 +120,34 @@ internal sealed partial class RequestFrame : IDisposable
             double milliseconds = current.Elapsed.TotalMilliseconds;
             Log.Answered(_logger, level, failure, http.Request.Method, path, status, milliseconds);
         }
+
+        if (without > 0)
+        {
+            Log.RefusedWithoutLine(_logger, without);
+        }
     }
 
-    private bool HasLine(int status) => _logged is var logged && logged.Requests switch
+    private bool HasLine(int status, out long without)
     {
-        RequestLogging.None => false,
-        RequestLogging.All => true,
-        _ when status >= StatusCodes.Status400BadRequest => true,
-        RequestLogging.Errors => false,
-        _ => Random.Shared.NextDouble() < logged.SampleRate,
-    };
-
+        without = 0;
+        return _logged is var logged && logged.Requests switch
+        {
+            RequestLogging.None => false,
+            RequestLogging.All => true,
+            _ when status == StatusCodes.Status429TooManyRequests => _refusals.TryTake(out without),
+            _ when status >= StatusCodes.Status400BadRequest => true,
+            RequestLogging.Errors => false,
+            _ => Random.Shared.NextDouble() < logged.SampleRate,
+        };
+    }
 
     // Bodies, headers and queries are never in it.
     private static partial class Log
     {
         [LoggerMessage(EventId = 2000, Message = "{Method} {Path} answered {Status} in {Milliseconds:0.000} ms")]
         public static partial void Answered(ILogger logger, LogLevel level, Exception? failure, string method, string path, int status, double milliseconds);
+
+        [LoggerMessage(EventId = 2001, Level = LogLevel.Warning, Message = "{Count} requests before it were refused with 429 and got no line of their own")]
+        public static partial void RefusedWithoutLine(ILogger logger, long count);
     }
 }

@@ -1,7 +1,9 @@
 using Microsoft.Extensions.Options;
+using Microsoft.Net.Http.Headers;
 using Microsoft.OpenApi;
 using ModelGateway.Auth;
 using ModelGateway.Limits;
+using ModelGateway.Observability;
 using ModelGateway.Protocols;
 using Swashbuckle.AspNetCore.SwaggerGen;
 
@@ -12,6 +14,15 @@ internal sealed class CommonParts(IOptions<GatewayOptions> options) : IOperation
 {
     public const string Bearer = "bearer";
     private const string ProblemJson = "application/problem+json";
+
+    private static readonly (string Name, string Description)[] PredictionHeaders =
+    [
+        (RequestTimeout.Header, "How long the caller is willing to wait: `250ms`, `2s`, or seconds such as `1.5`. Who would have to wait longer is refused at once (429); what comes too late is answered 504."),
+        (RequestTimeout.GrpcHeader, "The same as gRPC writes it: `250m`, `2S`. The shorter of the two counts."),
+        (HeaderNames.CacheControl, "`no-cache` runs the model, `no-store` also keeps nothing, `max-age=60` takes no older answer, `only-if-cached` runs nothing."),
+        (RequestIds.Header, "The request's id in the answer, the log and traces. Default: a new one."),
+    ];
+
     private readonly bool _asksForTokens = options.Value.Auth.Enabled;
     private readonly bool _isLimited = options.Value.RateLimits.IsOn;
 
@@ -51,6 +62,11 @@ internal sealed class CommonParts(IOptions<GatewayOptions> options) : IOperation
             return;
         }
 
+        if (scope == Scopes.Predict)
+        {
+            AddHeaders(operation);
+        }
+
         if (_asksForTokens)
         {
             AddError(operation, document, "401", "No token, or one that is not accepted.");
@@ -88,6 +104,22 @@ internal sealed class CommonParts(IOptions<GatewayOptions> options) : IOperation
         {
             response.Headers[RateLimits.PolicyHeader] = Header("The limits: requests at once (q), which come again within a window in seconds (w).", JsonSchemaType.String);
             response.Headers[RateLimits.LimitHeader] = Header("What is left: requests (r), and seconds until more are there (t).", JsonSchemaType.String);
+        }
+    }
+
+    // What every prediction takes, whatever its dialect.
+    private static void AddHeaders(OpenApiOperation operation)
+    {
+        operation.Parameters ??= [];
+        foreach ((string name, string description) in PredictionHeaders)
+        {
+            operation.Parameters.Add(new OpenApiParameter
+            {
+                Name = name,
+                In = ParameterLocation.Header,
+                Description = description,
+                Schema = new OpenApiSchema { Type = JsonSchemaType.String },
+            });
         }
     }
 

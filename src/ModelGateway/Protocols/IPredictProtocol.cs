@@ -16,7 +16,8 @@ internal interface IPredictProtocol
 
     /// <summary>
     /// Reads a body against the servable's signature. All faults go to <paramref name="faults"/>; null only together with faults,
-    /// and then nothing is left to dispose. Tensors may be views of the body.
+    /// and then nothing is left to dispose. Tensors may be views of the body:
+    /// whoever disposes that calls <see cref="PredictRequest.TakeOver"/> first.
     /// </summary>
     IProtocolRequest? Read(HttpContext http, ModelSpec asked, ReadOnlyMemory<byte> body, Servable servable, FaultList faults);
 }

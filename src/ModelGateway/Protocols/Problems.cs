@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Globalization;
+using System.IO.Pipelines;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -16,6 +18,9 @@ namespace ModelGateway.Protocols;
 internal static partial class Problems
 {
     private const string ContentType = "application/problem+json";
+
+    // Of the few titles that there are.
+    private static readonly ConcurrentDictionary<string, string> Types = new(StringComparer.Ordinal);
 
     /// <summary>Answers with a refusal of the data plane.</summary>
     public static Task WriteAsync(HttpContext http, PredictError error)
@@ -39,9 +44,29 @@ internal static partial class Problems
 
         CurrentRequest.Of(http)?.SetTiming();
         http.Response.StatusCode = status;
-        var problem = new Problem(
-            $"urn:modelgateway:problem:{title.ToLowerInvariant().Replace(' ', '-')}", title, status, detail, detail, RequestIds.Of(http), faults is { Count: > 0 } ? faults : null);
-        return http.Response.WriteAsJsonAsync(problem, Answers.Problem, ContentType, http.RequestAborted);
+        string type = Types.GetOrAdd(title, static title => $"urn:modelgateway:problem:{title.ToLowerInvariant().Replace(' ', '-')}");
+        return WriteAsync(http, new Problem(type, title, status, detail, detail, RequestIds.Of(http), faults is { Count: > 0 } ? faults : null));
+    }
+
+    // Straight into the pipe, its length told: a refusal under load has to be cheap (measured by the benchmark refusals).
+    private static Task WriteAsync(HttpContext http, Problem problem)
+    {
+        PipeWriter body = http.Response.BodyWriter;
+        http.Response.ContentType = ContentType;
+        using (var writer = new Utf8JsonWriter(body, Readable))
+        {
+            JsonSerializer.Serialize(writer, problem, Answers.Problem);
+        }
+
+        http.Response.ContentLength = body.UnflushedBytes;
+        ValueTask<FlushResult> flush = body.FlushAsync(http.RequestAborted);
+        if (!flush.IsCompletedSuccessfully)
+        {
+            return flush.AsTask();
+        }
+
+        flush.GetAwaiter().GetResult();
+        return Task.CompletedTask;
     }
 
     /// <summary>Answers for a layer that left only a status: an unknown path, a wrong verb, a refused token, an unforeseen exception.</summary>
@@ -104,7 +129,8 @@ internal static partial class Problems
     };
 
     // Readable by people: quotes and brackets as they are. The answer is never part of a page of ours.
-    private static readonly Json Answers = new(new JsonSerializerOptions(Json.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+    private static readonly Json Answers = new(new JsonSerializerOptions(Json.Default.Options) { Encoder = Readable.Encoder });
 
     internal sealed record Problem(
         string Type, string Title, int Status, string Detail, string Error, string RequestId, IReadOnlyList<RequestFault>? Faults);

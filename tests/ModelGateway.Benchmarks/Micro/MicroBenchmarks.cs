@@ -15,6 +15,7 @@ internal static class MicroBenchmarks
 {
     private static readonly SortedDictionary<string, Type> Benchmarks = new(StringComparer.Ordinal)
     {
+        ["batcher"] = typeof(BatcherBenchmark),
         ["key"] = typeof(KeyBenchmark),
         ["pool"] = typeof(PoolBenchmark),
         ["reader"] = typeof(ReaderBenchmark),

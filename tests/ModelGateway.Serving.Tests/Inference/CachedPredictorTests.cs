@@ -408,10 +408,13 @@ public sealed class CachedPredictorTests
     }
 
     // The caller's buffers go back to the pool when it has left; the run must still see its own.
-    [Fact]
-    public async Task PredictAsync_LeaderLeavesInTheQueue_TheRunStillHasItsInputs()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task PredictAsync_LeaderLeavesInTheQueue_TheRunStillHasItsInputs(bool areViews)
     {
         using CacheHarness gateway = await CacheHarness.StartAsync("{warmup: off, instances: 1}");
+        gateway.HasViews = areViews;
         using var entered = new ManualResetEventSlim();
         using var mayEnd = new ManualResetEventSlim();
         using var leaving = new CancellationTokenSource();

@@ -73,6 +73,19 @@ public sealed class OpenApiDocumentTests
     }
 
     [Fact]
+    public async Task Document_Predictions_NameTheHeadersThatCallersMaySend()
+    {
+        await using GatewayHost host = await OpenedDocument.StartAsync(repository => repository.AddVersion("first", 1, TestModels.AddConstant(1)));
+        JsonObject paths = (await OpenedDocument.ReadAsync(host))["paths"]!.AsObject();
+
+        foreach (string path in new[] { "/predict/first", "/predict/{model}", "/predict/{model}/versions/{version}", "/v2/models/{model}/infer" })
+        {
+            IEnumerable<string?> headers = paths[path]!["post"]!["parameters"]!.AsArray().Where(parameter => (string?)parameter!["in"] == "header").Select(parameter => (string?)parameter!["name"]);
+            Assert.Equal(["X-Request-Timeout", "grpc-timeout", "Cache-Control", "X-Request-Id"], headers);
+        }
+    }
+
+    [Fact]
     public async Task Document_ModelsComeAndGo_Changes()
     {
         await using GatewayHost host = await OpenedDocument.StartAsync(repository => repository.AddVersion("first", 1, TestModels.AddConstant(1)));
@@ -102,7 +115,7 @@ public sealed class OpenApiDocumentTests
         JsonObject document = await OpenedDocument.ReadAsync(host);
 
         JsonNode predict = document["paths"]!["/predict/{model}/versions/{version}"]!["post"]!;
-        Assert.Equal(["model", "version"], predict["parameters"]!.AsArray().Select(parameter => (string)parameter!["name"]!));
+        Assert.Equal(["model", "version"], predict["parameters"]!.AsArray().Where(parameter => (string?)parameter!["in"] == "path").Select(parameter => (string)parameter!["name"]!));
         Assert.Equal("#/components/schemas/Problem", (string?)predict["responses"]!["4XX"]!["content"]!["application/problem+json"]!["schema"]!["$ref"]);
         Assert.NotNull(document["components"]!["schemas"]!["Problem"]!["properties"]!["error"]);
         Assert.NotNull(document["paths"]!["/health/ready"]);

@@ -8,13 +8,15 @@ using ModelGateway.Serving.Repository;
 namespace ModelGateway.Serving.Runtime.Onnx;
 
 /// <summary>Loads ONNX files into sessions that share the process's thread pool.</summary>
-public sealed class OnnxModelRuntime : IModelRuntime
+public sealed partial class OnnxModelRuntime : IModelRuntime
 {
     private const string CpuProvider = "cpu";
 
     // What is larger runs longer than a further session could save.
     private const long LargestTiny = 64 << 10;
     private readonly OnnxOptions _options;
+    private readonly ILogger _logger;
+    private readonly ServingMetrics? _metrics;
     private readonly GraphCache? _graphs;
 
     /// <summary>Makes ONNX Runtime's environment, once a process, and opens the folder of optimized graphs.</summary>
@@ -23,6 +25,8 @@ public sealed class OnnxModelRuntime : IModelRuntime
     public OnnxModelRuntime(OnnxOptions options, ILogger<OnnxModelRuntime> logger, ServingMetrics? metrics = null)
     {
         _options = options;
+        _logger = logger;
+        _metrics = metrics;
 
         // .NET counts the container's quota; the runtime itself would count the machine's cores.
         OnnxEnvironment.EnsureCreated(options.Threads ?? Environment.ProcessorCount, logger);
@@ -157,8 +161,17 @@ public sealed class OnnxModelRuntime : IModelRuntime
         // The file is the artifact's, which lives as long as the instance.
         InferenceSession Another()
         {
-            using SessionOptions options = CreateOptions(config);
-            return new InferenceSession(artifact.ModelFile, options);
+            try
+            {
+                using SessionOptions options = CreateOptions(config);
+                return new InferenceSession(artifact.ModelFile, options);
+            }
+            catch (Exception exception)
+            {
+                _metrics?.FurtherSessionsFailed.Inc();
+                Log.FurtherSessionFailed(_logger, artifact.Digest, OnnxErrors.Clean(exception.Message));
+                throw;
+            }
         }
     }
 
@@ -273,5 +286,11 @@ public sealed class OnnxModelRuntime : IModelRuntime
             string available = string.Join(", ", OrtEnv.Instance().GetAvailableProviders());
             throw new ModelLoadException($"The execution provider '{provider}' is not in this build of ONNX Runtime; it has {available}.", exception);
         }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = EventIds.FurtherSessionFailed, Level = LogLevel.Warning, Message = "A tiny model (artifact {Digest}) gets no session for each core and goes on with one: {Reason}")]
+        public static partial void FurtherSessionFailed(ILogger logger, string digest, string reason);
     }
 }

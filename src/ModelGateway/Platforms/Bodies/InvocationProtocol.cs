@@ -53,6 +53,7 @@ internal sealed class InvocationProtocol : IPredictProtocol
     {
         if (_isCsv)
         {
+            // Its tensors are copies, as all that are read from JSON: nothing of the text is left behind.
             using PooledText? json = CsvRequest.ToJson(body.Span, servable.Signature, faults);
             return json is null ? null : Answered(NativeProtocol.Instance.Read(http, asked, json.Written, servable, faults), isInstances: true);
         }

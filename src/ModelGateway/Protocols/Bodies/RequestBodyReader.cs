@@ -11,7 +11,8 @@ namespace ModelGateway.Protocols.Bodies;
 /// </summary>
 internal sealed class RequestBodyReader(TimeProvider time)
 {
-    // A Content-Length is only a promise: this much is rented on its word, the rest when that much has come.
+    // A Content-Length is only a promise: this much is rented on its word, the rest when that much has come. Where the body begins counts too: a
+    // byte more would take twice the memory.
     private const int LargestFirstRent = 4 << 20;
     private const int SmallBody = 16 * 1024;
     private const int FirstRentOfUnknownLength = 16 * 1024;
@@ -148,7 +149,7 @@ internal sealed class RequestBodyReader(TimeProvider time)
     private static async ValueTask<TensorBuffer?> ReceiveAsync(HttpRequest request, int max, int start, ReadDeadline deadline)
     {
         int announced = (int)(request.ContentLength ?? 0);
-        TensorBuffer buffer = TensorBuffer.Rent(request.ContentLength is null ? FirstRentOfUnknownLength : Math.Min(announced, LargestFirstRent), start);
+        TensorBuffer buffer = TensorBuffer.Rent(request.ContentLength is null ? FirstRentOfUnknownLength - start : Math.Min(announced, LargestFirstRent - start), start);
         try
         {
             int used = 0;

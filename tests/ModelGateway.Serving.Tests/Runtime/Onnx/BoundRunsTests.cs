@@ -1,7 +1,10 @@
+using ModelGateway.Serving.Diagnostics;
+using ModelGateway.Serving.Repository;
 using ModelGateway.Serving.Runtime;
 using ModelGateway.Serving.Runtime.Onnx;
 using ModelGateway.Serving.Tensors;
 using ModelGateway.TestKit.Onnx;
+using Prometheus;
 using Xunit;
 using static ModelGateway.TestKit.Onnx.OnnxDimension;
 
@@ -126,6 +129,20 @@ public sealed class BoundRunsTests
     }
 
     [Fact]
+    public void Run_FurtherSessionsCannotBeMade_GoesOnWithOneAndIsCounted()
+    {
+        var metrics = new ServingMetrics(Metrics.NewCustomRegistry());
+        using var model = new RepeatedModel(TestModels.Mlp(), metrics);
+        float[] expected = model.Run([1, 4], 1, 2, 3, 4);
+        model.RemoveFile();
+
+        Overlap(model, () => Assert.Equal(expected, model.Run([1, 4], 1, 2, 3, 4)), () => metrics.FurtherSessionsFailed.Value > 0);
+
+        Assert.Equal(1, metrics.FurtherSessionsFailed.Value);
+        Assert.Equal(1, model.Sessions);
+    }
+
+    [Fact]
     public void Run_OverlappingOfALargerModel_KeepsItsSession()
     {
         using var model = new RepeatedModel(TestModels.LargeWeights(1 << 18));
@@ -160,11 +177,13 @@ public sealed class BoundRunsTests
         });
     }
 
-    private sealed class RepeatedModel(byte[] onnx) : IDisposable
+    private sealed class RepeatedModel(byte[] onnx, ServingMetrics? metrics = null) : IDisposable
     {
-        private readonly LoadedModel _model = new(onnx);
+        private readonly LoadedModel _model = new(onnx, metrics: metrics);
 
         public int Sessions => ((OnnxModelInstance)_model.Instance).Sessions;
+
+        public void RemoveFile() => File.Delete(Path.Combine(_model.Folder, ModelArtifact.ModelFileName));
 
         public float[] Run(long[] shape, params float[] values) => Run<float>(shape, values);
 

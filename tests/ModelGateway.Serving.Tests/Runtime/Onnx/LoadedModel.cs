@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Models;
 using ModelGateway.Serving.Repository;
 using ModelGateway.Serving.Runtime;
@@ -15,7 +16,7 @@ internal sealed class LoadedModel : IDisposable
     private readonly List<NamedTensor> _inputs = [];
     private readonly List<OutputValue> _outputs = [];
 
-    public LoadedModel(byte[] model, string config = "", OnnxOptions? options = null, params (string Name, byte[] Content)[] files)
+    public LoadedModel(byte[] model, string config = "", OnnxOptions? options = null, ServingMetrics? metrics = null, params (string Name, byte[] Content)[] files)
     {
         string folder = Directory.CreateTempSubdirectory("model-").FullName;
         foreach ((string name, byte[] content) in files.Append((ModelArtifact.ModelFileName, model)))
@@ -28,7 +29,7 @@ internal sealed class LoadedModel : IDisposable
         {
             ModelConfigResult read = ModelConfigReader.Read(config);
             Assert.True(read.IsValid, read.Reason);
-            Instance = Runtime(options).Load(_artifact, read.Config, CancellationToken.None);
+            Instance = Runtime(options, metrics).Load(_artifact, read.Config, CancellationToken.None);
         }
         catch
         {
@@ -43,11 +44,12 @@ internal sealed class LoadedModel : IDisposable
 
     public string Folder => _artifact.Directory;
 
-    public static OnnxModelRuntime Runtime(OnnxOptions? options = null) => new(options ?? new OnnxOptions(), NullLogger<OnnxModelRuntime>.Instance);
+    public static OnnxModelRuntime Runtime(OnnxOptions? options = null, ServingMetrics? metrics = null) =>
+        new(options ?? new OnnxOptions(), NullLogger<OnnxModelRuntime>.Instance, metrics);
 
     /// <summary>The reason why a model cannot be loaded.</summary>
     public static string LoadFailure(byte[] model, string config = "", OnnxOptions? options = null, params (string Name, byte[] Content)[] files) =>
-        Assert.Throws<ModelLoadException>(() => new LoadedModel(model, config, options, files)).Message;
+        Assert.Throws<ModelLoadException>(() => new LoadedModel(model, config, options, null, files)).Message;
 
     public LoadedModel Input(string name, Tensor tensor)
     {

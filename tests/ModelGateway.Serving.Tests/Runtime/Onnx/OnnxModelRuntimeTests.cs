@@ -182,7 +182,7 @@ public sealed class OnnxModelRuntimeTests
     public void Load_ExternalData_IsReadFromTheFolder()
     {
         ExternalDataModel external = TestModels.WithExternalData("weights.bin", 10f, 20f);
-        using var model = new LoadedModel(external.Model, "", null, (external.FileName, external.Data));
+        using var model = new LoadedModel(external.Model, "", null, null, (external.FileName, external.Data));
 
         Assert.Equal([11f, 22f], model.Input("x", TensorType.Fp32, [1, 2], 1f, 2f).Run()[0].Values.AsSpan<float>());
     }

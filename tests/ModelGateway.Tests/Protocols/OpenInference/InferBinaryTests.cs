@@ -35,7 +35,7 @@ public sealed class InferBinaryTests(OpenInferenceHost host)
         Assert.Equal(18, reply.AllBytes().Length);
     }
 
-    // One after the other on one connection, so that each has the memory of the one before.
+    // The numbers begin at every place beside an aligned one.
     [Fact]
     public async Task Infer_JsonOfAnyLength_FindsTheNumbersBehindIt()
     {
