@@ -59,7 +59,7 @@ static int Usage()
           session-start [rounds] large models with and without a kept graph: time of a session
           many-models [count]  1,000 models of 1 MB that are loaded on demand: time to ready, threads, memory; then more than the budget holds
           refusals [rounds]    processor time of a request that a full queue refuses, beside bare Kestrel's (needs wrk)
-          micro [name]         one part of a request's way at a time, by BenchmarkDotNet: batcher, key, pool, reader, tracing, writer
+          micro [name]         one part of a request's way at a time, by BenchmarkDotNet: batcher, join, key, pool, reader, tracing, writer
           numbers [millions]   not a measurement: that many literals read and floats written as .NET does, bit for bit (10: a minute)
           cache-policy         the memory of predictions against plain LRU: hit ratios, time of a read with one and two threads
         """);

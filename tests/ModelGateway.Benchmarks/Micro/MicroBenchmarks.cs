@@ -16,6 +16,7 @@ internal static class MicroBenchmarks
     private static readonly SortedDictionary<string, Type> Benchmarks = new(StringComparer.Ordinal)
     {
         ["batcher"] = typeof(BatcherBenchmark),
+        ["join"] = typeof(JoinBenchmark),
         ["key"] = typeof(KeyBenchmark),
         ["pool"] = typeof(PoolBenchmark),
         ["reader"] = typeof(ReaderBenchmark),

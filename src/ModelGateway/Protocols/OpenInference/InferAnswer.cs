@@ -16,8 +16,10 @@ internal readonly record struct AnswerTensor(string Name, Tensor Tensor, bool Is
 /// </summary>
 internal sealed class InferAnswer : IDisposable
 {
-    private readonly List<AnswerTensor> _tensors = [];
-    private readonly List<Tensor> _made = [];
+    private readonly List<AnswerTensor> _tensors = new(1);
+
+    // Made when there is one: few answers have classes.
+    private List<Tensor>? _made;
 
     public IReadOnlyList<AnswerTensor> Tensors => _tensors;
 
@@ -27,16 +29,15 @@ internal sealed class InferAnswer : IDisposable
     /// <summary>Collects what was asked for; an error if that cannot be answered in the form asked for.</summary>
     public PredictError? Collect(InferRequest request, PredictResponse response, Servable servable)
     {
-        if (request.Outputs is null)
+        IReadOnlyList<WireOutput> all = request.Outputs is null ? WireOutputs.Of(servable.Signature).All : [];
+        for (int i = 0; i < all.Count; i++)
         {
-            foreach (WireOutput output in WireOutputs.Of(servable.Signature).All)
-            {
-                Add(output, Find(response, output), request.IsBinaryByDefault);
-            }
+            Add(all[i], Find(response, all[i]), request.IsBinaryByDefault);
         }
 
-        foreach (RequestedOutput asked in request.Outputs ?? [])
+        for (int i = 0; i < request.Outputs?.Count; i++)
         {
+            RequestedOutput asked = request.Outputs[i];
             OutputValue value = Find(response, asked.Output);
             bool isBinary = asked.IsBinary ?? request.IsBinaryByDefault;
             if (asked.Classes == 0)
@@ -49,11 +50,11 @@ internal sealed class InferAnswer : IDisposable
             }
         }
 
-        IsBinary = _tensors.Count == 0 ? request.IsBinaryByDefault : _tensors.Exists(tensor => tensor.IsBinary);
-        return _tensors.Find(tensor => !tensor.IsBinary && !JsonTensorWriter.CanFlatten(tensor.Tensor)) is { Name: { } name } ? NotText(name) : null;
+        IsBinary = _tensors.Count == 0 ? request.IsBinaryByDefault : _tensors.Exists(static tensor => tensor.IsBinary);
+        return _tensors.Find(static tensor => !tensor.IsBinary && !JsonTensorWriter.CanFlatten(tensor.Tensor)) is { Name: { } name } ? NotText(name) : null;
     }
 
-    public void Dispose() => _made.ForEach(tensor => tensor.Dispose());
+    public void Dispose() => _made?.ForEach(static tensor => tensor.Dispose());
 
     private static PredictError NotText(string output) => new(
         PredictErrorKind.InvalidRequest,
@@ -98,7 +99,7 @@ internal sealed class InferAnswer : IDisposable
         // The columns of maps stand in the order of their labels, whatever the classes' own order is: a list by class does not fit them.
         IReadOnlyList<string> labels = value.Labels is null ? servable.ClassLabels.GetValueOrDefault(asked.Output.Source.Name) ?? [] : LabelsOf(value.Labels);
         Tensor classes = Classification.Rank(value.Values, asked.Classes, index => index < labels.Count ? labels[index] : null);
-        _made.Add(classes);
+        (_made ??= []).Add(classes);
         _tensors.Add(new AnswerTensor(name, classes, isBinary));
         return null;
     }

@@ -59,7 +59,15 @@ internal sealed class InferProtocol : IPredictProtocol
 
     private static void ReadJson(ReadOnlyMemory<byte> body, int? jsonLength, Servable servable, InferRequest request, FaultList faults)
     {
-        using JsonText? text = JsonText.Open(body[..(jsonLength ?? body.Length)], faults);
+        ReadOnlyMemory<byte> json = body[..(jsonLength ?? body.Length)];
+        KnownHeaders? known = jsonLength is null ? null : KnownHeaders.Of(servable.Signature);
+        if (known?.Find(json.Span)?.TryRead(body[json.Length..], request, faults, out IReadOnlySet<string>? faulty) == true)
+        {
+            RequestValidator.Validate(servable.Signature, servable.Config.Limits, request.Prediction, faults, faulty);
+            return;
+        }
+
+        using JsonText? text = JsonText.Open(json, faults);
         if (text is null)
         {
             return;
@@ -68,6 +76,7 @@ internal sealed class InferProtocol : IPredictProtocol
         var reading = new InferReading(text, servable.Signature, request, faults);
         if (InferRequestReader.TryRead(reading))
         {
+            known?.Keep(json.Span, reading);
             BinaryInputs.Read(reading, jsonLength is { } length ? body[length..] : default, jsonLength is not null);
             RequestValidator.Validate(servable.Signature, servable.Config.Limits, request.Prediction, faults, reading.Faulty);
         }

@@ -47,6 +47,38 @@ public sealed class InferBinaryTests(OpenInferenceHost host)
         }
     }
 
+    // From the third time on the JSON is known and not read again; what stands behind it is.
+    [Fact]
+    public async Task Infer_SameJsonAgain_AnswersAndFaultsAreThoseOfTheFirstTime()
+    {
+        const string Request = """
+            {"inputs":[
+              {"name":"text","shape":[2],"datatype":"BYTES","parameters":{"binary_data_size":13}},
+              {"name":"ids","shape":[1],"datatype":"INT64","parameters":{"binary_data_size":8}},
+              {"name":"pixels","shape":[1,2],"datatype":"UINT8","parameters":{"binary_data_size":2}},
+              {"name":"flags","shape":[1],"datatype":"BOOL","parameters":{"binary_data_size":1}}],
+             "outputs":[{"name":"ids_out"},{"name":"text_out"}]}
+            """;
+        string? lies = null;
+        string? noBool = null;
+        string? noStrings = null;
+        for (int i = 0; i < 6; i++)
+        {
+            byte[] ids = BitConverter.GetBytes((long)i);
+            InferReply reply = await host.Gateway.InferAsync("mixed", InferCalls.Binary(Request, InferCalls.Strings($"ab{i}", "de"), ids, [1, 2], [1]));
+            Assert.Equal($"[{i}]", reply.Data("ids_out"));
+            Assert.Equal($"""["ab{i}","de"]""", reply.Data("text_out"));
+
+            InferReply shorter = await host.Gateway.InferAsync("mixed", InferCalls.Binary(Request, InferCalls.Strings("abc", "de"), ids, [1, 2]));
+            InferReply flag = await host.Gateway.InferAsync("mixed", InferCalls.Binary(Request, InferCalls.Strings("abc", "de"), ids, [1, 2], [7]));
+            InferReply text = await host.Gateway.InferAsync("mixed", InferCalls.Binary(Request, new byte[13], ids, [1, 2], [1]));
+            Assert.All([shorter, flag, text], refused => Assert.Equal(HttpStatusCode.BadRequest, refused.Status));
+            Assert.Equal(lies ??= shorter.Error, shorter.Error);
+            Assert.Equal(noBool ??= flag.Error, flag.Error);
+            Assert.Equal(noStrings ??= text.Error, text.Error);
+        }
+    }
+
     // The second input's numbers begin at any byte: strings of every length stand before them.
     [Fact]
     public async Task Infer_NumbersBehindStrings_AreFoundAtAnyPlace()
