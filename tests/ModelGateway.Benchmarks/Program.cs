@@ -15,7 +15,7 @@ return args switch
     ["soak", ..] => await SoakBenchmark.RunAsync(args[1..]),
     ["cache", ..] => await CacheBenchmark.RunAsync(args[1..]),
     ["fetch", ..] => await FetchBenchmark.RunAsync(args[1..]),
-    ["fetch-child", string kind, string endpoint] => await FetchBenchmark.RunChildAsync(kind, endpoint),
+    ["fetch-child", string kind, string when, string endpoint] => await FetchBenchmark.RunChildAsync(kind, when, endpoint),
     ["publish", ..] => await PublishBenchmark.RunAsync(args[1..]),
     ["start", string folder] => await PublishedStartBenchmark.RunAsync(folder),
     ["start"] => await StartBenchmark.RunAsync(),
@@ -46,7 +46,7 @@ static int Usage()
           soak [requests]      varying shapes for a million requests: resident memory along the way (needs wrk)
           cache [case [rounds]] the prediction cache: hits against bare Kestrel, misses, batches, a store that fails (needs wrk, redis-server);
                                cases: hits, large, redis, misses, equal, faults, rows
-          fetch [rounds [MiB]] a large model from S3 against the SDK's own ranges: speed, memory (needs what tests/run.sh installs)
+          fetch [rounds [MiB]] a large model from S3 against the SDK's own downloads: speed, memory (needs what tests/run.sh installs)
           publish [rounds]     from the upload of a new version to S3 until its first answer (needs what tests/run.sh installs)
           start                from process start to the first right answer; 100 models of 1 MB: time to ready, threads
           start FOLDER         a published server with the samples: time to ready, resident memory once it is idle

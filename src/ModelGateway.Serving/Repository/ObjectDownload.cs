@@ -43,12 +43,17 @@ internal sealed class ObjectDownload(
         {
             while (Interlocked.Increment(ref _next) is int piece && piece < partial.PieceCount)
             {
-                if (!partial.IsDone(piece))
+                if (partial.IsDone(piece))
                 {
-                    await FetchAsync(piece, stop.Token);
+                    hasher.Note(piece, partial.LengthOf(piece));
+                }
+                else
+                {
+                    await FetchAsync(piece, hasher, stop.Token);
                 }
 
-                hasher.Advance();
+                // Without a connection: what it reads may be much.
+                hasher.CatchUp(stop.Token);
             }
         }
         catch (Exception exception)
@@ -58,9 +63,9 @@ internal sealed class ObjectDownload(
         }
     }
 
-    private async Task FetchAsync(int piece, CancellationToken cancellationToken)
+    private async Task FetchAsync(int piece, PieceHasher hasher, CancellationToken cancellationToken)
     {
-        using var stream = new PieceStream(partial, piece);
+        using var stream = new PieceStream(partial, piece, hasher);
         long offset = partial.OffsetOf(piece);
         long length = partial.LengthOf(piece);
         int failures = 0;
@@ -87,7 +92,8 @@ internal sealed class ObjectDownload(
                 connections.Release();
             }
 
-            if (!store.SupportsRanges)
+            // A file of several pieces is not gone on with once its store turns out to send no ranges.
+            if (!store.SupportsRanges && partial.PieceCount == 1)
             {
                 stream.Restart();
             }

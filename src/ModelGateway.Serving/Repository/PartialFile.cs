@@ -11,7 +11,7 @@ namespace ModelGateway.Serving.Repository;
 /// <remarks>
 /// <code>
 /// (id).part     the bytes, at their places
-/// (id).pieces   first line: length of a piece; then a line a finished piece: number, CRC-32C of its bytes
+/// (id).pieces   first line: length of a piece, kind of checksum; then a line a finished piece: number, PieceChecksum of its bytes
 /// </code>
 /// What a line says is believed only if the bytes still have that checksum: after a power cut the line may be on the disk and the
 /// bytes not. <c>_pieces</c> is guarded by itself.
@@ -30,7 +30,6 @@ internal sealed class PartialFile : IDisposable
     private const int LockedWindows = unchecked((int)0x80070020);
     private static readonly TimeSpan LongestTakingIn = TimeSpan.FromHours(1);
     private readonly string _stem;
-    private readonly long _size;
     private readonly long _pieceBytes;
     private readonly Func<long, bool> _makeRoom;
     private readonly SafeFileHandle _file;
@@ -43,17 +42,22 @@ internal sealed class PartialFile : IDisposable
     {
         _stem = stem;
         _file = file;
-        _size = size;
+        Size = size;
         _pieceBytes = pieceBytes;
         _makeRoom = makeRoom;
         _done = new bool[pieceCount];
         List<string> lines = ReadPieces();
-        Note(pieceBytes.ToString(CultureInfo.InvariantCulture), () => new StreamWriter(stem + PiecesSuffix, append: false) { AutoFlush = true });
+        Note(FirstLine, () => new StreamWriter(stem + PiecesSuffix, append: false) { AutoFlush = true });
         foreach (string line in lines)
         {
             Believe(line);
         }
     }
+
+    /// <summary>Length of the whole; bytes.</summary>
+    public long Size { get; }
+
+    private string FirstLine => string.Create(CultureInfo.InvariantCulture, $"{_pieceBytes} {PieceChecksum.Kind}");
 
     /// <summary>Pieces, all of the same length but the last.</summary>
     public int PieceCount => _done.Length;
@@ -115,7 +119,7 @@ internal sealed class PartialFile : IDisposable
 
     public long OffsetOf(int piece) => piece * _pieceBytes;
 
-    public long LengthOf(int piece) => Math.Min(_pieceBytes, _size - OffsetOf(piece));
+    public long LengthOf(int piece) => Math.Min(_pieceBytes, Size - OffsetOf(piece));
 
     public bool IsDone(int piece)
     {
@@ -132,7 +136,7 @@ internal sealed class PartialFile : IDisposable
         {
             RandomAccess.Write(_file, bytes, offset);
         }
-        catch (IOException exception) when (IsDiskFull(exception) && _makeRoom(_size))
+        catch (IOException exception) when (IsDiskFull(exception) && _makeRoom(Size))
         {
             RandomAccess.Write(_file, bytes, offset);
         }
@@ -280,7 +284,7 @@ internal sealed class PartialFile : IDisposable
             return [];
         }
 
-        return lines.Length > 0 && lines[0] == _pieceBytes.ToString(CultureInfo.InvariantCulture) ? [.. lines.Skip(1)] : [];
+        return lines.Length > 0 && lines[0] == FirstLine ? [.. lines.Skip(1)] : [];
     }
 
     // Null where the file is shorter. A piece may be a whole file, so it is read a little at a time.

@@ -4,11 +4,13 @@ using System.Security.Cryptography;
 namespace ModelGateway.Serving.Repository;
 
 /// <summary>
-/// Hashes a partial file from its first byte on while its pieces arrive in any order, so that the hash is there soon after the last one.
+/// Hashes a partial file from its first byte on while its pieces arrive in any order, so that the hash is there soon after the last byte.
 /// </summary>
 /// <remarks>
-/// Whoever finishes a piece calls <see cref="Advance"/>: it hashes all that is ready in order, unless someone else is at it already,
-/// who will then see the new piece too. <c>_isBusy</c> is guarded by the lock, everything else belongs to who set it.
+/// Whoever writes a piece calls <see cref="Advance"/>, which hashes what is ready of that piece if the hash has come to it: bytes that come just where it
+/// stands are taken from memory. Whoever has finished one calls <see cref="CatchUp"/>, which reads back all that is ready in order. Both leave it to
+/// someone who is at it already, and whoever that is sees the new bytes too or calls <see cref="CatchUp"/> afterwards.
+/// <c>_gate</c> guards what is written and <c>_isBusy</c>; everything else belongs to who set it.
 /// </remarks>
 internal sealed class PieceHasher(PartialFile file, ChecksumAlgorithm? algorithm) : IDisposable
 {
@@ -16,28 +18,81 @@ internal sealed class PieceHasher(PartialFile file, ChecksumAlgorithm? algorithm
     private readonly Lock _gate = new();
     private readonly IncrementalHash _sha256 = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private readonly ChecksumCalculator? _checksum = algorithm is { } other and not ChecksumAlgorithm.Sha256 ? new ChecksumCalculator(other) : null;
-    private int _next;
+    private readonly long[] _written = new long[file.PieceCount];
+    private int _front;
+    private long _hashed;
     private bool _isBusy;
 
-    /// <summary>Hashes as far as there are finished pieces.</summary>
-    public void Advance()
+    /// <summary>A piece has grown.</summary>
+    /// <param name="piece">Its number.</param>
+    /// <param name="written">Bytes from its first on that are in the file and stay as they are.</param>
+    public void Note(int piece, long written)
     {
-        while (TryTake())
+        lock (_gate)
         {
-            Hash(_next);
-            lock (_gate)
+            _written[piece] = written;
+        }
+    }
+
+    /// <summary>A piece has grown; hashes what is there of it, if all before it is hashed.</summary>
+    /// <param name="piece">Its number.</param>
+    /// <param name="written">Bytes from its first on that are in the file and stay as they are.</param>
+    /// <param name="last">The last of these.</param>
+    /// <exception cref="IOException">The file became shorter, or cannot be read.</exception>
+    public void Advance(int piece, long written, ReadOnlySpan<byte> last)
+    {
+        Note(piece, written);
+        long lastOffset = file.OffsetOf(piece) + written - last.Length;
+        while (TryTake(piece, out long offset, out long length))
+        {
+            if (offset == lastOffset && length == last.Length)
             {
-                _next++;
-                _isBusy = false;
+                Append(last);
             }
+            else
+            {
+                AppendFromFile(offset, length, CancellationToken.None);
+            }
+
+            GiveBack(length);
+        }
+    }
+
+    /// <summary>Hashes all that is ready in order.</summary>
+    /// <param name="cancellationToken">Ends it; then there will be no result.</param>
+    /// <exception cref="IOException">The file became shorter, or cannot be read.</exception>
+    public void CatchUp(CancellationToken cancellationToken)
+    {
+        while (TryTake(null, out long offset, out long length))
+        {
+            AppendFromFile(offset, length, cancellationToken);
+            GiveBack(length);
+        }
+    }
+
+    /// <summary>The only piece of the file is written anew from its first byte; by the one who writes it.</summary>
+    /// <exception cref="InvalidOperationException">There are more, whose writers may be hashing.</exception>
+    public void Restart()
+    {
+        lock (_gate)
+        {
+            if (_isBusy || file.PieceCount != 1)
+            {
+                throw new InvalidOperationException("Only a file of one piece can be hashed anew.");
+            }
+
+            _sha256.GetHashAndReset();
+            _checksum?.GetChecksumAndReset();
+            _written[0] = 0;
+            _front = 0;
+            _hashed = 0;
         }
     }
 
     /// <summary>The results; all pieces must be finished.</summary>
     public (string Sha256, ObjectChecksum? Checksum) Finish()
     {
-        Advance();
-        if (_next != file.PieceCount)
+        if (_hashed != file.Size)
         {
             throw new InvalidOperationException("Not all pieces are there.");
         }
@@ -53,11 +108,14 @@ internal sealed class PieceHasher(PartialFile file, ChecksumAlgorithm? algorithm
         _checksum?.Dispose();
     }
 
-    private bool TryTake()
+    // What is ready of the piece that the hash stands in; null for any.
+    private bool TryTake(int? piece, out long offset, out long length)
     {
         lock (_gate)
         {
-            if (_isBusy || _next == file.PieceCount || !file.IsDone(_next))
+            offset = _hashed;
+            length = _front < file.PieceCount ? file.OffsetOf(_front) + _written[_front] - offset : 0;
+            if (_isBusy || length == 0 || (piece is not null && piece != _front))
             {
                 return false;
             }
@@ -67,24 +125,42 @@ internal sealed class PieceHasher(PartialFile file, ChecksumAlgorithm? algorithm
         }
     }
 
-    private void Hash(int piece)
+    private void GiveBack(long length)
+    {
+        lock (_gate)
+        {
+            _hashed += length;
+            if (_hashed == file.OffsetOf(_front) + file.LengthOf(_front))
+            {
+                _front++;
+            }
+
+            _isBusy = false;
+        }
+    }
+
+    private void Append(ReadOnlySpan<byte> bytes)
+    {
+        _sha256.AppendData(bytes);
+        _checksum?.Append(bytes);
+    }
+
+    private void AppendFromFile(long offset, long length, CancellationToken cancellationToken)
     {
         byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
         try
         {
-            long offset = file.OffsetOf(piece);
-            for (long left = file.LengthOf(piece); left > 0;)
+            for (long end = offset + length; offset < end;)
             {
-                Span<byte> part = buffer.AsSpan(0, (int)Math.Min(left, buffer.Length));
+                cancellationToken.ThrowIfCancellationRequested();
+                Span<byte> part = buffer.AsSpan(0, (int)Math.Min(end - offset, buffer.Length));
                 if (!file.TryRead(offset, part))
                 {
                     throw new IOException("A file in the artifact cache became shorter while it was downloaded.");
                 }
 
-                _sha256.AppendData(part);
-                _checksum?.Append(part);
+                Append(part);
                 offset += part.Length;
-                left -= part.Length;
             }
         }
         finally

@@ -1,14 +1,14 @@
 namespace ModelGateway.Serving.Repository;
 
-/// <summary>Where the bytes of one piece go: into the partial file at their place, and into their checksum.</summary>
-internal sealed class PieceStream(PartialFile file, int piece) : Stream
+/// <summary>Where the bytes of one piece go: into the partial file at their place, into their checksum, and into the hash if it has come so far.</summary>
+internal sealed class PieceStream(PartialFile file, int piece, PieceHasher hasher) : Stream
 {
     private PieceChecksum _checksum = new();
 
     /// <summary>Bytes of the piece that are there.</summary>
     public long Written { get; private set; }
 
-    /// <summary>What the disk said when a write failed; the store is not to blame then.</summary>
+    /// <summary>What the disk said when it failed; the store is not to blame then.</summary>
     public Exception? DiskFailure { get; private set; }
 
     public override bool CanRead => false;
@@ -25,11 +25,12 @@ internal sealed class PieceStream(PartialFile file, int piece) : Stream
         set => throw new NotSupportedException();
     }
 
-    /// <summary>The piece is written anew from its first byte.</summary>
+    /// <summary>The piece, which must be the only one, is written anew from its first byte.</summary>
     public void Restart()
     {
         Written = 0;
         _checksum = new PieceChecksum();
+        hasher.Restart();
     }
 
     /// <summary>All bytes are there.</summary>
@@ -45,15 +46,15 @@ internal sealed class PieceStream(PartialFile file, int piece) : Stream
         try
         {
             file.Write(file.OffsetOf(piece) + Written, buffer);
+            _checksum.Append(buffer);
+            Written += buffer.Length;
+            hasher.Advance(piece, Written, buffer);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             DiskFailure = exception;
             throw;
         }
-
-        _checksum.Append(buffer);
-        Written += buffer.Length;
     }
 
     public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));

@@ -93,6 +93,25 @@ public sealed class ArtifactDownloadTests : IDisposable
         Assert.Equal(content.Length + 8000, _store.Bytes);
     }
 
+    [Theory]
+    [InlineData(1, 2)]
+    [InlineData(2, 3)]
+    public async Task FetchAsync_StoreWithoutRangesDamagesOneAttempt_JudgesWhatIsOnTheDisk(int damaged, int copies)
+    {
+        // The first attempt breaks off, and the second writes over what it brought: damage of the first is none, that of the second is.
+        byte[] content = Content(10 * PieceBytes);
+        _folder.AddVersion("iris", 1, content);
+        _store.SupportsRanges = false;
+        _store.Checksum = Checksum(content);
+        _store.BreakAfter = copy => copy == 1 ? 4000 : null;
+        _store.IsDamaged = copy => copy == damaged;
+
+        using ModelArtifact artifact = await FetchAsync(Cache());
+
+        Assert.Equal(content, await File.ReadAllBytesAsync(artifact.ModelFile));
+        Assert.Equal(copies, _store.Copies);
+    }
+
     [Fact]
     public async Task FetchAsync_StoreProvesToKnowNoRanges_IsReadWhole()
     {

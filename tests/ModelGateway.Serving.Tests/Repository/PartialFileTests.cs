@@ -9,6 +9,29 @@ public sealed class PartialFileTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
+    [Theory]
+    [InlineData("", true)]
+    [InlineData("4", false)]
+    [InlineData("4 another-kind", false)]
+    [InlineData("8 crc32c-4", false)]
+    public void Open_NotesOfAnotherVersion_AreNotBelieved(string firstLine, bool isBelieved)
+    {
+        using (PartialFile partial = PartialFile.Open(_folder, "id", 8, 4, static _ => false))
+        {
+            partial.Write(0, [1, 2, 3, 4]);
+            var checksum = new PieceChecksum();
+            checksum.Append([1, 2, 3, 4]);
+            partial.Complete(0, checksum.Value);
+        }
+
+        string notes = Path.Combine(_folder, "id.pieces");
+        string[] lines = File.ReadAllLines(notes);
+        File.WriteAllLines(notes, [firstLine.Length > 0 ? firstLine : lines[0], .. lines[1..]]);
+
+        using PartialFile goneOn = PartialFile.Open(_folder, "id", 8, 4, static _ => false);
+        Assert.Equal(isBelieved, goneOn.IsDone(0));
+    }
+
     /// <summary>What another process has not listed yet it takes for leftovers: whoever opens a download must not lose it to that.</summary>
     [Fact]
     public async Task Finish_AnotherProcessRemovesLeftoversAllTheTime_HasTheFile()
