@@ -19,6 +19,7 @@ internal static class LoggingSetup
     {
         var level = new LoggingLevelSwitch();
         builder.Services.AddSingleton(level);
+        builder.Services.AddSingleton<RefusalLines>();
         builder.Services.AddSingleton<LevelFromConfiguration>();
         builder.Services.AddSerilog((services, logger) =>
         {

@@ -19,11 +19,11 @@ internal sealed partial class RequestFrame : IDisposable
     private readonly IDisposable? _subscription;
     private volatile LoggingOptions _logged;
 
-    public RequestFrame(RequestDelegate next, IOptionsMonitor<GatewayOptions> options, TimeProvider time, ILogger<RequestFrame> logger)
+    public RequestFrame(RequestDelegate next, IOptionsMonitor<GatewayOptions> options, RefusalLines refusals, ILogger<RequestFrame> logger)
     {
         _next = next;
         _logger = logger;
-        _refusals = new RefusalLines(time);
+        _refusals = refusals;
         _logged = options.CurrentValue.Logging;
         _subscription = options.OnChange(changed => _logged = changed.Logging);
     }
@@ -147,7 +147,7 @@ internal sealed partial class RequestFrame : IDisposable
         [LoggerMessage(EventId = 2000, Message = "{Method} {Path} answered {Status} in {Milliseconds:0.000} ms")]
         public static partial void Answered(ILogger logger, LogLevel level, Exception? failure, string method, string path, int status, double milliseconds);
 
-        [LoggerMessage(EventId = 2001, Level = LogLevel.Warning, Message = "{Count} requests before it were refused with 429 and got no line of their own")]
+        [LoggerMessage(EventId = 2001, Level = LogLevel.Warning, Message = "{Count} requests since the last such line were refused with 429 and got no line of their own")]
         public static partial void RefusedWithoutLine(ILogger logger, long count);
     }
 }

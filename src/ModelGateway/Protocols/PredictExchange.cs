@@ -229,8 +229,13 @@ internal sealed class PredictExchange(
                 return unwritable;
             }
 
-            // Known in full before the first byte leaves: no chunked encoding, and the timing can go into a header.
-            http.Response.ContentLength = http.Response.BodyWriter.UnflushedBytes;
+            // Known in full before the first byte leaves: no chunked encoding, and the timing can go into a header. None where the connection is gone: then
+            // nothing is kept, and a length that nobody will fill would be an error.
+            if (http.Response.BodyWriter.UnflushedBytes is > 0 and long length)
+            {
+                http.Response.ContentLength = length;
+            }
+
             long written = Stopwatch.GetTimestamp();
             TimeSpan write = Stopwatch.GetElapsedTime(writing, written);
             http.Response.Headers[ServerTiming.Header] = ServerTiming.Of(read, result.Cache.Lookup, result.Timings, write);

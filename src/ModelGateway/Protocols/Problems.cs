@@ -58,7 +58,12 @@ internal static partial class Problems
             JsonSerializer.Serialize(writer, problem, Answers.Problem);
         }
 
-        http.Response.ContentLength = body.UnflushedBytes;
+        // None where the connection is gone: then nothing is kept, and a length that nobody will fill would be an error.
+        if (body.UnflushedBytes is > 0 and long length)
+        {
+            http.Response.ContentLength = length;
+        }
+
         ValueTask<FlushResult> flush = body.FlushAsync(http.RequestAborted);
         if (!flush.IsCompletedSuccessfully)
         {

@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using ModelGateway.Observability;
 using Xunit;
@@ -20,6 +21,7 @@ public sealed class RequestFrameTests : IAsyncLifetime
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Logging.ClearProviders();
+        builder.Services.AddSingleton(TimeProvider.System).AddSingleton<RefusalLines>();
         _app = builder.Build();
         _app.UseMiddleware<RequestFrame>();
         _app.MapGet("/throws", IResult () => throw new InvalidOperationException("secret"));

@@ -61,7 +61,8 @@ internal sealed class InferProtocol : IPredictProtocol
     {
         ReadOnlyMemory<byte> json = body[..(jsonLength ?? body.Length)];
         KnownHeaders? known = jsonLength is null ? null : KnownHeaders.Of(servable.Signature);
-        if (known?.Find(json.Span)?.TryRead(body[json.Length..], request, faults, out IReadOnlySet<string>? faulty) == true)
+        KnownHeader? header = known?.Find(json.Span);
+        if (header?.TryRead(body[json.Length..], request, faults, out IReadOnlySet<string>? faulty) == true)
         {
             RequestValidator.Validate(servable.Signature, servable.Config.Limits, request.Prediction, faults, faulty);
             return;
@@ -76,7 +77,11 @@ internal sealed class InferProtocol : IPredictProtocol
         var reading = new InferReading(text, servable.Signature, request, faults);
         if (InferRequestReader.TryRead(reading))
         {
-            known?.Keep(json.Span, reading);
+            if (header is null)
+            {
+                known?.Keep(json.Span, reading);
+            }
+
             BinaryInputs.Read(reading, jsonLength is { } length ? body[length..] : default, jsonLength is not null);
             RequestValidator.Validate(servable.Signature, servable.Config.Limits, request.Prediction, faults, reading.Faulty);
         }
