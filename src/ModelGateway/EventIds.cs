@@ -3,6 +3,8 @@ namespace ModelGateway;
 /// <summary>The ids of the host's log events (the core's are below 2000); a number is never used again for something else.</summary>
 internal static class EventIds
 {
+    public const int RequestAnswered = 2000;
+    public const int RequestsRefused = 2001;
     public const int AuthDisabled = 2100;
     public const int TokenRefused = 2101;
     public const int IssuerKeysRead = 2110;

@@ -174,11 +174,12 @@ internal static class FetchBenchmark
         };
     }
 
+    private static AmazonS3Client Client(string endpoint) => new(
+        new BasicAWSCredentials("key", "secret"), new AmazonS3Config { ServiceURL = endpoint, ForcePathStyle = true, AuthenticationRegion = "us-east-1" });
+
     private static Func<string, Task> Transfer(string endpoint, string folder)
     {
-        var client = new AmazonS3Client(
-            new BasicAWSCredentials("key", "secret"), new AmazonS3Config { ServiceURL = endpoint, ForcePathStyle = true, AuthenticationRegion = "us-east-1" });
-        var transfer = new TransferUtility(client, new TransferUtilityConfig { ConcurrentServiceRequests = Parallelism });
+        var transfer = new TransferUtility(Client(endpoint), new TransferUtilityConfig { ConcurrentServiceRequests = Parallelism });
         return key => transfer.DownloadWithResponseAsync(new TransferUtilityDownloadRequest
         {
             BucketName = Bucket,
@@ -191,8 +192,7 @@ internal static class FetchBenchmark
 
     private static Func<string, Task> Sdk(string endpoint, string folder, bool isHashed)
     {
-        var client = new AmazonS3Client(
-            new BasicAWSCredentials("key", "secret"), new AmazonS3Config { ServiceURL = endpoint, ForcePathStyle = true, AuthenticationRegion = "us-east-1" });
+        AmazonS3Client client = Client(endpoint);
         return async key =>
         {
             GetObjectMetadataResponse head = await client.GetObjectMetadataAsync(Bucket, key);

@@ -144,10 +144,10 @@ internal sealed partial class RequestFrame : IDisposable
     // Bodies, headers and queries are never in it.
     private static partial class Log
     {
-        [LoggerMessage(EventId = 2000, Message = "{Method} {Path} answered {Status} in {Milliseconds:0.000} ms")]
+        [LoggerMessage(EventId = EventIds.RequestAnswered, Message = "{Method} {Path} answered {Status} in {Milliseconds:0.000} ms")]
         public static partial void Answered(ILogger logger, LogLevel level, Exception? failure, string method, string path, int status, double milliseconds);
 
-        [LoggerMessage(EventId = 2001, Level = LogLevel.Warning, Message = "{Count} requests since the last such line were refused with 429 and got no line of their own")]
+        [LoggerMessage(EventId = EventIds.RequestsRefused, Level = LogLevel.Warning, Message = "{Count} requests since the last such line were refused with 429 and got no line of their own")]
         public static partial void RefusedWithoutLine(ILogger logger, long count);
     }
 }

@@ -101,36 +101,6 @@ public sealed class LoggingTests
         }
     }
 
-    // A second may end while they are sent.
-    [Fact]
-    public async Task Logs_ManyRefusalsForLoad_AreTenASecondAndANumber()
-    {
-        const int Sent = 200;
-        await using HttpGateway gateway = await HttpGateway.StartAsync(
-            Fill, ("Logging__Level", "Information"), ("RateLimits__Models__0__Name", "m"), ("RateLimits__Models__0__Rate", "0.001"), ("RateLimits__Models__0__Burst", "1"));
-        HttpStatusCode[] answers = await Task.WhenAll(Enumerable.Range(0, Sent).Select(async _ =>
-        {
-            using var content = new StringContent("""{"inputs":{"x":[[1]]}}""", Encoding.UTF8, "application/json");
-            using HttpResponseMessage response = await gateway.Client.PostAsync(new Uri("/predict/m", UriKind.Relative), content);
-            return response.StatusCode;
-        }));
-        await Task.Delay(TimeSpan.FromSeconds(1.1));
-        using (var last = new StringContent("""{"inputs":{"x":[[1]]}}""", Encoding.UTF8, "application/json"))
-        using (HttpResponseMessage refused = await gateway.Client.PostAsync(new Uri("/predict/m", UriKind.Relative), last))
-        {
-            Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
-            Assert.NotNull(refused.Content.Headers.ContentLength);
-        }
-
-        List<JsonElement> lines = await EndAsync(gateway);
-
-        int written = lines.Count(line => line.TryGetProperty("Status", out JsonElement status) && status.GetInt32() == 429);
-        long counted = lines.Sum(line => line.TryGetProperty("Count", out JsonElement count) ? count.GetInt64() : 0);
-        Assert.Equal(Sent - 1, answers.Count(status => status == HttpStatusCode.TooManyRequests));
-        Assert.InRange(written, 11, Sent / 2);
-        Assert.Equal(Sent, written + counted);
-    }
-
     [Fact]
     public async Task Level_ChangedWhileRunning_TakesEffect()
     {

@@ -1,3 +1,4 @@
+using ModelGateway.Serving.Models;
 using ModelGateway.Serving.Tensors;
 
 namespace ModelGateway.Protocols.OpenInference;
@@ -35,27 +36,38 @@ internal static class BinaryInputs
             return;
         }
 
-        foreach (BinaryInput input in inputs)
+        foreach (string faulty in Take(inputs, bytes, reading.Request, reading.Faults) ?? [])
         {
-            ReadOnlyMemory<byte> data = bytes[..(int)input.Size!.Value];
-            bytes = bytes[data.Length..];
-            if (input.Input is not null)
-            {
-                Read(reading, input.Input, input.Shape, data);
-            }
+            reading.MarkFaulty(faulty);
         }
     }
 
-    private static void Read(InferReading reading, TensorSpec input, long[] shape, ReadOnlyMemory<byte> data)
+    /// <summary>Gives the request its tensors, from bytes that are as many as the sizes say.</summary>
+    /// <returns>The inputs whose bytes are no values, of which the faults tell; null for none.</returns>
+    public static HashSet<string>? Take(IReadOnlyList<BinaryInput> inputs, ReadOnlyMemory<byte> bytes, InferRequest request, FaultList faults)
     {
-        if (BinaryTensorReader.Read(input.Name, input.Type, shape, data, reading.Faults) is { } tensor)
+        HashSet<string>? faulty = null;
+        for (int i = 0; i < inputs.Count; i++)
         {
-            reading.Request.Prediction.Add(input.Name, tensor);
+            BinaryInput binary = inputs[i];
+            ReadOnlyMemory<byte> data = bytes[..(int)binary.Size!.Value];
+            bytes = bytes[data.Length..];
+            if (binary.Input is not { } input)
+            {
+                continue;
+            }
+
+            if (BinaryTensorReader.Read(input.Name, input.Type, binary.Shape, data, faults) is { } tensor)
+            {
+                request.Prediction.Add(input.Name, tensor);
+            }
+            else
+            {
+                (faulty ??= new(StringComparer.Ordinal)).Add(input.Name);
+            }
         }
-        else
-        {
-            reading.MarkFaulty(input.Name);
-        }
+
+        return faulty;
     }
 
     private static bool CheckSizes(InferReading reading, bool hasHeader)

@@ -60,8 +60,8 @@ internal sealed class InferProtocol : IPredictProtocol
     private static void ReadJson(ReadOnlyMemory<byte> body, int? jsonLength, Servable servable, InferRequest request, FaultList faults)
     {
         ReadOnlyMemory<byte> json = body[..(jsonLength ?? body.Length)];
-        KnownHeaders? known = jsonLength is null ? null : KnownHeaders.Of(servable.Signature);
-        KnownHeader? header = known?.Find(json.Span);
+        KnownInferHeaders? known = jsonLength is null ? null : KnownInferHeaders.Of(servable.Signature);
+        KnownInferHeader? header = known?.Find(json.Span);
         if (header?.TryRead(body[json.Length..], request, faults, out IReadOnlySet<string>? faulty) == true)
         {
             RequestValidator.Validate(servable.Signature, servable.Config.Limits, request.Prediction, faults, faulty);

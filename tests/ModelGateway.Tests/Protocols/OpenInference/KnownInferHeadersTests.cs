@@ -8,7 +8,7 @@ using Xunit;
 namespace ModelGateway.Tests.Protocols.OpenInference;
 
 /// <summary>The JSON in front of binary tensors that is not read again.</summary>
-public sealed class KnownHeadersTests
+public sealed class KnownInferHeadersTests
 {
     private const string Usual = """
         {"parameters":{"binary_data_output":true,"timeout":5000},"outputs":[{"name":"y"}],"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","parameters":{"binary_data_size":8}},
@@ -16,7 +16,7 @@ public sealed class KnownHeadersTests
         """;
 
     private static readonly byte[] Data = [.. InferCalls.Floats(1.5f, -2), 1];
-    private readonly KnownHeaders _known = new();
+    private readonly KnownInferHeaders _known = new();
     private readonly ModelSignature _signature = new(
         [new TensorSpec("x", TensorType.Fp32, [-1, 2]), new TensorSpec("flag", TensorType.Bool, [1])],
         [new OutputSpec(OutputKind.Tensor, new TensorSpec("y", TensorType.Fp32, [-1, 2]))]);
@@ -26,7 +26,7 @@ public sealed class KnownHeadersTests
     {
         Assert.Null(Send(Usual));
         Assert.Null(Send(Usual));
-        KnownHeader? known = Send(Usual);
+        KnownInferHeader? known = Send(Usual);
         Assert.NotNull(known);
 
         var faults = new FaultList();
@@ -85,7 +85,7 @@ public sealed class KnownHeadersTests
     [Fact]
     public void Keep_Long_IsReadEachTime()
     {
-        string json = Usual + new string(' ', KnownHeaders.LongestKept);
+        string json = Usual + new string(' ', KnownInferHeaders.LongestKept);
         for (int i = 0; i < 4; i++)
         {
             Assert.Null(Send(json));
@@ -106,7 +106,7 @@ public sealed class KnownHeadersTests
     }
 
     // As a request does: what is known, or else it is read and kept if it may be.
-    private KnownHeader? Send(string json)
+    private KnownInferHeader? Send(string json)
     {
         byte[] bytes = Encoding.UTF8.GetBytes(json);
         if (_known.Find(bytes) is { } known)

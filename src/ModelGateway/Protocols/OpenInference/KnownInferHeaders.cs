@@ -13,7 +13,7 @@ namespace ModelGateway.Protocols.OpenInference;
 /// is kept when it comes twice in a row, so that those that never come again cost no memory. Threads that meet may forget one of two; what is found is
 /// always compared whole. Measured by <c>suite tiny-binary</c>.
 /// </remarks>
-internal sealed class KnownHeaders
+internal sealed class KnownInferHeaders
 {
     /// <summary>Bytes of JSON that are kept at most.</summary>
     public const int LongestKept = 2048;
@@ -21,15 +21,15 @@ internal sealed class KnownHeaders
     private const int Places = 8;
 
     // A signature lives as long as its version; so do these.
-    private static readonly ConditionalWeakTable<ModelSignature, KnownHeaders> Known = [];
+    private static readonly ConditionalWeakTable<ModelSignature, KnownInferHeaders> Known = [];
 
-    private readonly KnownHeader?[] _headers = new KnownHeader?[Places];
+    private readonly KnownInferHeader?[] _headers = new KnownInferHeader?[Places];
     private readonly ulong[] _candidates = new ulong[Places];
 
-    public static KnownHeaders Of(ModelSignature signature) => Known.GetValue(signature, static _ => new KnownHeaders());
+    public static KnownInferHeaders Of(ModelSignature signature) => Known.GetValue(signature, static _ => new KnownInferHeaders());
 
     /// <summary>The header with these bytes, or null.</summary>
-    public KnownHeader? Find(ReadOnlySpan<byte> json) =>
+    public KnownInferHeader? Find(ReadOnlySpan<byte> json) =>
         json.Length <= LongestKept && Volatile.Read(ref _headers[PlaceOf(HashOf(json))]) is { } header && json.SequenceEqual(header.Json) ? header : null;
 
     /// <summary>Keeps a header that was read without a fault, if it is the second one in a row with these bytes, all its inputs are binary and it names no id.</summary>
@@ -52,7 +52,7 @@ internal sealed class KnownHeaders
             return;
         }
 
-        Volatile.Write(ref _headers[place], new KnownHeader(json.ToArray(), [.. reading.Binary])
+        Volatile.Write(ref _headers[place], new KnownInferHeader(json.ToArray(), [.. reading.Binary])
         {
             Outputs = request.Outputs,
             GraphOutputs = request.Prediction.Outputs,

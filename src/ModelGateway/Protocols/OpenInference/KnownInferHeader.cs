@@ -1,4 +1,3 @@
-using ModelGateway.Serving.Inference;
 using ModelGateway.Serving.Models;
 
 namespace ModelGateway.Protocols.OpenInference;
@@ -6,7 +5,7 @@ namespace ModelGateway.Protocols.OpenInference;
 /// <summary>The JSON in front of binary tensors, as it was read and found to fit the model.</summary>
 /// <param name="Json">Its bytes.</param>
 /// <param name="Inputs">All of them, each with its size.</param>
-internal sealed record KnownHeader(byte[] Json, BinaryInput[] Inputs)
+internal sealed record KnownInferHeader(byte[] Json, BinaryInput[] Inputs)
 {
     private readonly Int128 _total = Inputs.Aggregate(Int128.Zero, static (sum, input) => sum + input.Size!.Value);
 
@@ -36,24 +35,8 @@ internal sealed record KnownHeader(byte[] Json, BinaryInput[] Inputs)
         }
 
         (request.Outputs, request.IsBinaryByDefault) = (Outputs, IsBinaryByDefault);
-        PredictRequest prediction = request.Prediction;
-        (prediction.Outputs, prediction.Timeout) = (GraphOutputs, Timeout);
-        HashSet<string>? unreadable = null;
-        foreach (BinaryInput input in Inputs)
-        {
-            ReadOnlyMemory<byte> data = bytes[..(int)input.Size!.Value];
-            bytes = bytes[data.Length..];
-            if (BinaryTensorReader.Read(input.Input!.Name, input.Input.Type, input.Shape, data, faults) is { } tensor)
-            {
-                prediction.Add(input.Input.Name, tensor);
-            }
-            else
-            {
-                (unreadable ??= new(StringComparer.Ordinal)).Add(input.Input.Name);
-            }
-        }
-
-        faulty = unreadable;
+        (request.Prediction.Outputs, request.Prediction.Timeout) = (GraphOutputs, Timeout);
+        faulty = BinaryInputs.Take(Inputs, bytes, request, faults);
         return true;
     }
 }
