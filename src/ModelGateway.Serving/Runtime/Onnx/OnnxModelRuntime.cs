@@ -12,12 +12,17 @@ public sealed partial class OnnxModelRuntime : IModelRuntime
 {
     private const string CpuProvider = "cpu";
 
-    // What is larger runs longer than a further session could save.
+    // What is larger runs longer than a further session for each core could save.
     private const long LargestTiny = 64 << 10;
+
+    // What is larger is read again from its kept graph alone, whose weights are mapped: so two sessions take no more than was estimated for one.
+    private const long LargestReadAgain = 1 << 20;
     private readonly OnnxOptions _options;
     private readonly ILogger _logger;
     private readonly ServingMetrics? _metrics;
     private readonly GraphCache? _graphs;
+    private readonly RunsUnderWay _runs = new();
+    private readonly int _threads;
 
     /// <summary>Makes ONNX Runtime's environment, once a process, and opens the folder of optimized graphs.</summary>
     /// <exception cref="IOException">That folder cannot be made.</exception>
@@ -29,7 +34,9 @@ public sealed partial class OnnxModelRuntime : IModelRuntime
         _metrics = metrics;
 
         // .NET counts the container's quota; the runtime itself would count the machine's cores.
-        OnnxEnvironment.EnsureCreated(options.Threads ?? Environment.ProcessorCount, logger);
+        _threads = options.Threads ?? Environment.ProcessorCount;
+        OnnxEnvironment.EnsureCreated(_threads, logger);
+        SessionMaker.Start();
         _graphs = options.GraphCache is { } graphs ? new GraphCache(graphs, metrics, logger) : null;
     }
 
@@ -68,13 +75,13 @@ public sealed partial class OnnxModelRuntime : IModelRuntime
         InferenceSession? session = null;
         try
         {
-            using SessionOptions options = CreateOptions(config with { GraphOptimization = GraphOptimization.Off });
-            session = CreateSession(() => new InferenceSession(graph.KeptFile, options), options, config, cancellationToken);
+            FurtherSessions? further = MayHaveFurther(config) ? Further(artifact, config, (isPooled, stop) => OpenKept(graph, config, isPooled, stop)) : null;
+            session = OpenKept(graph, config, isPooled: further is null, cancellationToken);
             ModelSignature signature = OnnxSignatureReader.Read(session, source.Header);
             ModelMetadata metadata = ReadMetadata(session, source.Header);
             if (graph.Accepts(signature, metadata))
             {
-                return CreateInstance(session, signature, metadata, source, artifact, config);
+                return CreateInstance(session, signature, metadata, artifact, config, further);
             }
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
@@ -92,12 +99,21 @@ public sealed partial class OnnxModelRuntime : IModelRuntime
         return null;
     }
 
+    private InferenceSession OpenKept(OptimizedGraph graph, ModelConfig config, bool isPooled, CancellationToken cancellationToken)
+    {
+        using SessionOptions options = CreateOptions(config with { GraphOptimization = GraphOptimization.Off }, isPooled);
+        return CreateSession(() => new InferenceSession(graph.KeptFile, options), options, config, cancellationToken);
+    }
+
     private OnnxModelInstance LoadOriginal(OptimizedGraph? graph, OnnxModelSource source, ModelArtifact artifact, ModelConfig config, CancellationToken cancellationToken)
     {
+        FurtherSessions? further = MayHaveFurther(config) && !source.IsDecrypted && artifact.SizeBytes <= LargestReadAgain
+            ? Further(artifact, config, (isPooled, stop) => CreateFurtherSession(artifact, config, isPooled, stop))
+            : null;
         InferenceSession? session = null;
         try
         {
-            session = CreateSavingSession(graph, source, config, cancellationToken, out bool isSaved);
+            session = CreateSavingSession(graph, source, config, isPooled: further is null, cancellationToken, out bool isSaved);
             ModelSignature signature = OnnxSignatureReader.Read(session, source.Header);
             ModelMetadata metadata = ReadMetadata(session, source.Header);
             if (isSaved)
@@ -113,10 +129,10 @@ public sealed partial class OnnxModelRuntime : IModelRuntime
                     return instance;
                 }
 
-                session = CreatePlainSession(source, config, cancellationToken);
+                session = CreatePlainSession(source, config, isPooled: further is null, cancellationToken);
             }
 
-            return CreateInstance(session, signature, metadata, source, artifact, config);
+            return CreateInstance(session, signature, metadata, artifact, config, further);
         }
         catch (Exception exception)
         {
@@ -127,9 +143,10 @@ public sealed partial class OnnxModelRuntime : IModelRuntime
     }
 
     // A graph that cannot be saved, for a full disk or for its size, is no fault of the model.
-    private InferenceSession CreateSavingSession(OptimizedGraph? graph, OnnxModelSource source, ModelConfig config, CancellationToken cancellationToken, out bool isSaved)
+    private InferenceSession CreateSavingSession(
+        OptimizedGraph? graph, OnnxModelSource source, ModelConfig config, bool isPooled, CancellationToken cancellationToken, out bool isSaved)
     {
-        using (SessionOptions options = CreateOptions(config))
+        using (SessionOptions options = CreateOptions(config, isPooled))
         {
             isSaved = graph?.TrySave(options) == true;
             try
@@ -143,35 +160,47 @@ public sealed partial class OnnxModelRuntime : IModelRuntime
             }
         }
 
-        return CreatePlainSession(source, config, cancellationToken);
+        return CreatePlainSession(source, config, isPooled, cancellationToken);
     }
 
-    private InferenceSession CreatePlainSession(OnnxModelSource source, ModelConfig config, CancellationToken cancellationToken)
+    private InferenceSession CreatePlainSession(OnnxModelSource source, ModelConfig config, bool isPooled, CancellationToken cancellationToken)
     {
-        using SessionOptions options = CreateOptions(config);
+        using SessionOptions options = CreateOptions(config, isPooled);
         return CreateSession(() => source.CreateSession(options), options, config, cancellationToken);
     }
 
-    private OnnxModelInstance CreateInstance(
-        InferenceSession session, ModelSignature signature, ModelMetadata metadata, OnnxModelSource source, ModelArtifact artifact, ModelConfig config)
+    // The file is the artifact's, which lives as long as the instance.
+    private InferenceSession CreateFurtherSession(ModelArtifact artifact, ModelConfig config, bool isPooled, CancellationToken cancellationToken)
     {
-        bool isTiny = artifact.SizeBytes <= LargestTiny && !source.IsDecrypted && config.Threads is null && config.Instances != 1 && ProviderOf(config) == CpuProvider;
-        return new OnnxModelInstance(session, signature, metadata, ModelMemory.Estimate(artifact.SizeBytes), HasArena(config), isTiny ? Another : null);
+        using SessionOptions options = CreateOptions(config, isPooled);
+        return CreateSession(() => new InferenceSession(artifact.ModelFile, options), options, config, cancellationToken);
+    }
 
-        // The file is the artifact's, which lives as long as the instance.
-        InferenceSession Another()
+    private OnnxModelInstance CreateInstance(
+        InferenceSession session, ModelSignature signature, ModelMetadata metadata, ModelArtifact artifact, ModelConfig config, FurtherSessions? further)
+    {
+        var sessions = new ModelSessions(session, signature, _runs, _threads, further);
+        return new OnnxModelInstance(sessions, signature, metadata, ModelMemory.Estimate(artifact.SizeBytes), HasArena(config));
+    }
+
+    // Who sets the threads decides, and other providers have their own.
+    private bool MayHaveFurther(ModelConfig config) => config.Threads is null && ProviderOf(config) == CpuProvider;
+
+    private FurtherSessions Further(ModelArtifact artifact, ModelConfig config, Func<bool, CancellationToken, InferenceSession> make)
+    {
+        return new FurtherSessions(artifact.SizeBytes <= LargestTiny && config.Instances != 1, Make, Failed);
+
+        InferenceSession Make(bool isPooled, CancellationToken cancellationToken)
         {
-            try
-            {
-                using SessionOptions options = CreateOptions(config);
-                return new InferenceSession(artifact.ModelFile, options);
-            }
-            catch (Exception exception)
-            {
-                _metrics?.FurtherSessionsFailed.Inc();
-                Log.FurtherSessionFailed(_logger, artifact.Digest, OnnxErrors.Clean(exception.Message));
-                throw;
-            }
+            InferenceSession session = make(isPooled, cancellationToken);
+            NativeHeap.GiveBack(artifact.SizeBytes);
+            return session;
+        }
+
+        void Failed(Exception exception)
+        {
+            _metrics?.FurtherSessionsFailed.Inc();
+            Log.FurtherSessionFailed(_logger, artifact.Digest, OnnxErrors.Clean(exception.Message));
         }
     }
 
@@ -216,7 +245,7 @@ public sealed partial class OnnxModelRuntime : IModelRuntime
         return new ModelMetadata(header.Producer, description, metadata.CustomMetadataMap, header.Opsets) { NondeterministicNode = header.NondeterministicNode };
     }
 
-    private SessionOptions CreateOptions(ModelConfig config)
+    private SessionOptions CreateOptions(ModelConfig config, bool isPooled)
     {
         bool arena = HasArena(config);
         var options = new SessionOptions
@@ -236,14 +265,15 @@ public sealed partial class OnnxModelRuntime : IModelRuntime
         {
             options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
             options.AddSessionConfigEntry("session.inter_op.allow_spinning", "0");
-            if (config.Threads is { } threads)
+            if (config.Threads is null && isPooled)
             {
-                options.IntraOpNumThreads = threads;
-                options.InterOpNumThreads = 1;
+                options.DisablePerSessionThreads();
             }
             else
             {
-                options.DisablePerSessionThreads();
+                // One is the caller's, and no other is started.
+                options.IntraOpNumThreads = config.Threads ?? 1;
+                options.InterOpNumThreads = 1;
             }
 
             AppendProvider(options, ProviderOf(config));
@@ -290,7 +320,7 @@ public sealed partial class OnnxModelRuntime : IModelRuntime
 
     private static partial class Log
     {
-        [LoggerMessage(EventId = EventIds.FurtherSessionFailed, Level = LogLevel.Warning, Message = "A tiny model (artifact {Digest}) gets no session for each core and goes on with one: {Reason}")]
+        [LoggerMessage(EventId = EventIds.FurtherSessionFailed, Level = LogLevel.Warning, Message = "A model (artifact {Digest}) gets no further session and goes on with those it has: {Reason}")]
         public static partial void FurtherSessionFailed(ILogger logger, string digest, string reason);
     }
 }
