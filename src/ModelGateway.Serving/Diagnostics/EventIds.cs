@@ -7,6 +7,7 @@ internal static class EventIds
     public const int GraphRejected = 1001;
     public const int GraphNotSaved = 1002;
     public const int FurtherSessionFailed = 1003;
+    public const int FurtherSessionMade = 1004;
     public const int RepositoryUnreadable = 1100;
     public const int RepositoryReadable = 1101;
     public const int NamePassedOver = 1102;

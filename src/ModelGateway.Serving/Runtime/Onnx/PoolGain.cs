@@ -4,96 +4,129 @@ using System.Numerics;
 namespace ModelGateway.Serving.Runtime.Onnx;
 
 /// <summary>
-/// Whether a run of one model should use the threads of the pool that all models share, or none but its own. Learned while serving, by the power of two that the
+/// Whether a run of one model should use the threads of the pool that all models share, or none but its caller's. Learned while serving, by the power of two that the
 /// bytes of all inputs reach; shared by all runs, estimates, read and written without a lock.
 /// </summary>
 /// <remarks>
-/// A run on all cores is over sooner, but uses more of their time for it: its threads wait for each other. So it pays as long as fewer runs go on than it is
-/// times faster. Measured on two cores, a run alone on the pool against one on its own thread: a text recognizer of 25 ms 1.2 times faster, a
-/// detector of 23 ms 1.4 times, a large convolution 1.9 times, a classifier of 1 ms 0.75 times; four callers of the recognizer got 1.35 times as much done without the pool.
+/// A run on all cores may be over sooner, but it uses more of their time: its threads wait for each other. So it pays as long as fewer runs go on than it is
+/// times faster. Measured on two cores, a run alone on the pool against one on its caller's thread: a text recognizer of 25 ms is 1.2 times faster, a
+/// detector of 23 ms 1.4 times, a large convolution 1.9 times, and a classifier of 1 ms 0.75 times; four callers of the recognizer got 1.35 times as much done without the pool.
 /// </remarks>
-/// <param name="threads">Of the pool; at least 2.</param>
+/// <param name="threads">Of the pool.</param>
 internal sealed class PoolGain(int threads)
 {
+    // Of what is shorter nothing need be known but that it is: a choice would cost more than it could gain.
+    private static readonly double ShortTicks = Stopwatch.Frequency / 10_000.0;
+
     // Threads that must be woken and waited for at each node of the graph only pay in longer runs.
     private static readonly double WorthTicks = Stopwatch.Frequency / 500.0;
 
-    // Of what is shorter nothing need be known but that it is; a measurement would be felt.
-    private static readonly double ShortTicks = Stopwatch.Frequency / 10_000.0;
+    // Runs before they are believed, of either kind, and how many choices are given to that.
+    private const int Enough = 8;
+    private const int MostTries = 8 * Enough;
 
-    // How often each way is tried first; afterwards one lone run in so many goes the other way, so that a change is noticed.
-    private const int FirstTries = 4;
+    // Afterwards one lone run in so many goes the other way, so that a change is noticed: more where it costs little, as both take about as long.
     private const int TriedEvery = 256;
+    private const int TriedOftenEvery = 16;
+    private const double Alike = 1.4;
 
-    // What a pool is likely to gain, of what its threads would at best.
+    // What a pool is likely to gain, of what its threads would at best; and the least that is one.
     private const double LikelyShare = 0.7;
+    private const double LeastGain = 1.05;
+    private const double LeastUp = 1.0 / 16;
+    private const int Sizes = 64;
 
     private readonly Times _own = new();
     private readonly Times _pooled = new();
+    private readonly int[] _tries = new int[Sizes];
+
+    // Of any kind and beside others too. They can only make it longer, so a shorter sample counts at once.
+    private readonly double[] _least = new double[Sizes];
+    private int _crowded;
     private int _turn;
 
-    /// <summary>Of the pool.</summary>
-    public int Threads => threads;
-
     /// <summary>Whether runs on inputs of so many bytes are known to be over within a tenth of a millisecond.</summary>
-    public bool IsShort(long bytes) => _own.Predict(bytes) is > 0 and var ticks && ticks < ShortTicks;
+    public bool IsShort(long bytes) => _least[SizeOf(bytes)] is > 0 and var ticks && ticks < ShortTicks;
 
-    /// <summary>Whether a run on the pool is likely to be over sooner; asked where there is no session for it yet.</summary>
-    /// <param name="bytes">Of its inputs.</param>
-    /// <param name="running">Runs that go on, it included.</param>
-    public bool IsPromising(long bytes, int running) => _own.Predict(bytes) >= WorthTicks && running <= LikelyShare * threads;
+    /// <summary>Whether a session without the pool is worth having, while there is none.</summary>
+    /// <param name="bytes">Of the inputs of a run that was counted just now.</param>
+    public bool IsOwnWanted(long bytes) =>
+        threads > 1
+        && _least[SizeOf(bytes)] >= ShortTicks
+        && (Volatile.Read(ref _crowded) >= Enough || (_pooled.Count(bytes) >= Enough && _pooled.Mean(bytes) < WorthTicks));
 
-    /// <summary>Whether the next run is to use the pool.</summary>
+    /// <summary>Whether the next run is to use the pool, where there is a session for either.</summary>
     /// <param name="bytes">Of its inputs.</param>
     /// <param name="running">Runs that go on, it included.</param>
     public bool Prefers(long bytes, int running)
     {
-        double own = _own.Predict(bytes);
-        if (own < WorthTicks)
+        int own = _own.Count(bytes);
+        int pooled = _pooled.Count(bytes);
+        if (Math.Min(own, pooled) < Enough)
         {
-            // Also where nothing is known yet.
-            return false;
+            return running == 1 && ++_tries[SizeOf(bytes)] <= MostTries ? pooled <= own : !IsCrowded(running) && _least[SizeOf(bytes)] >= WorthTicks;
         }
 
-        double pooled = _pooled.Predict(bytes);
-        bool prefers = pooled <= 0 ? IsPromising(bytes, running) : running <= Math.Min(own / pooled, threads - 1);
-        if (running > 1)
-        {
-            return prefers;
-        }
-
-        int tries = _pooled.CountOf(bytes);
-        return Math.Min(tries, _own.CountOf(bytes)) < FirstTries
-            ? tries <= _own.CountOf(bytes)
-            : prefers ^ (++_turn % TriedEvery == 0);
+        double gain = _own.Mean(bytes) / _pooled.Mean(bytes);
+        return running > 1 ? running <= Math.Min(gain, threads - 1) : gain >= LeastGain ^ IsTimeToTry(gain);
     }
 
-    /// <summary>Counts a run that succeeded, where no more went on when it began than there are threads for.</summary>
+    /// <summary>Counts a run that succeeded.</summary>
     /// <param name="bytes">Of its inputs.</param>
-    /// <param name="isPooled">It used the pool, and was alone.</param>
+    /// <param name="isPooled">It used the pool.</param>
     /// <param name="ticks">Its time, in ticks of <see cref="Stopwatch"/>.</param>
-    public void Count(long bytes, bool isPooled, long ticks) => (isPooled ? _pooled : _own).Add(bytes, ticks);
+    /// <param name="running">Runs that went on when it began, it included.</param>
+    /// <param name="wasAlone">None did besides it, until its end.</param>
+    public void Count(long bytes, bool isPooled, long ticks, int running, bool wasAlone)
+    {
+        ref double least = ref _least[SizeOf(bytes)];
+        double sample = Math.Max(1, ticks);
+        least = least <= 0 || sample < least ? sample : least + (LeastUp * (Math.Min(sample, 2 * least) - least));
+        if (wasAlone)
+        {
+            (isPooled ? _pooled : _own).Add(bytes, ticks);
+        }
+        else if (IsCrowded(running) && least >= ShortTicks)
+        {
+            _crowded++;
+        }
+    }
 
-    /// <summary>Time a byte, as others can only make it longer: a shorter sample counts at once, a longer one little.</summary>
+    private bool IsTimeToTry(double gain) => ++_turn % (gain is > 1 / Alike and < Alike ? TriedOftenEvery : TriedEvery) == 0;
+
+    private bool IsCrowded(int running) => running > LikelyShare * threads;
+
+    private static int SizeOf(long bytes) => BitOperations.Log2((ulong)Math.Max(1, bytes));
+
+    /// <summary>Mean times of late: not the shortest, as what a run takes may depend on what its inputs say.</summary>
     private sealed class Times
     {
-        private const double Up = 1.0 / 16;
-        private readonly double[] _ticksAByte = new double[64];
-        private readonly int[] _counts = new int[64];
+        private const int Remembered = 16;
+
+        // Memory is new to the first runs of a session.
+        private const int Cold = 2;
+        private readonly double[] _means = new double[Sizes];
+        private readonly int[] _counts = new int[Sizes];
 
         public void Add(long bytes, long ticks)
         {
             int size = SizeOf(bytes);
-            ref double known = ref _ticksAByte[size];
-            double sample = Math.Max(1.0, ticks) / Math.Max(1, bytes);
-            known = known <= 0 || sample < known ? sample : known + (Up * (Math.Min(sample, known * 2) - known));
-            _counts[size] = Math.Min(_counts[size] + 1, FirstTries);
+            int count = Math.Min(++_counts[size] - Cold, Remembered);
+            if (count <= 0)
+            {
+                return;
+            }
+
+            _counts[size] = count + Cold;
+            ref double mean = ref _means[size];
+
+            // Of a run that was held up only so much is believed.
+            double sample = count == 1 ? Math.Max(1, ticks) : Math.Clamp(ticks, 1, 4 * mean);
+            mean += (sample - mean) / count;
         }
 
-        public double Predict(long bytes) => _ticksAByte[SizeOf(bytes)] * Math.Max(1, bytes);
+        public double Mean(long bytes) => _means[SizeOf(bytes)];
 
-        public int CountOf(long bytes) => _counts[SizeOf(bytes)];
-
-        private static int SizeOf(long bytes) => BitOperations.Log2((ulong)Math.Max(1, bytes));
+        public int Count(long bytes) => Math.Max(0, _counts[SizeOf(bytes)] - Cold);
     }
 }

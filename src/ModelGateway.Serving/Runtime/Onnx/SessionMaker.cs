@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace ModelGateway.Serving.Runtime.Onnx;
 
 /// <summary>
@@ -22,7 +24,7 @@ internal static class SessionMaker
         }
     }
 
-    /// <summary>Has something made; it must not throw.</summary>
+    /// <summary>Has something made. What it throws is lost.</summary>
     public static void Post(Action make)
     {
         lock (Waiting)
@@ -32,20 +34,34 @@ internal static class SessionMaker
         }
     }
 
+    [SuppressMessage("Design", "CA1031", Justification = "What one model's session throws must not end the process, nor the making of others.")]
     private static void Work()
     {
         while (true)
         {
-            Action? make;
-            lock (Waiting)
+            Action make = Next();
+            try
             {
-                while (!Waiting.TryDequeue(out make))
-                {
-                    Monitor.Wait(Waiting);
-                }
+                make();
+            }
+            catch (Exception)
+            {
+                // It has told whom it had to.
+            }
+        }
+    }
+
+    private static Action Next()
+    {
+        lock (Waiting)
+        {
+            Action? next;
+            while (!Waiting.TryDequeue(out next))
+            {
+                Monitor.Wait(Waiting);
             }
 
-            make();
+            return next;
         }
     }
 }

@@ -181,7 +181,7 @@ public sealed class BoundRunsTests
     {
         private readonly LoadedModel _model = new(onnx, metrics: metrics);
 
-        public int Sessions => ((OnnxModelInstance)_model.Instance).Sessions.OwnCount;
+        public int Sessions => ((OnnxModelInstance)_model.Instance).Sessions.FirstCount;
 
         public void RemoveFile() => File.Delete(Path.Combine(_model.Folder, ModelArtifact.ModelFileName));
 

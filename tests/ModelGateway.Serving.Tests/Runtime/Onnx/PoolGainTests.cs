@@ -10,90 +10,153 @@ public sealed class PoolGainTests
     private const long Bytes = 1_000;
 
     [Fact]
-    public void Prefers_NothingKnown_NotThePool()
-    {
-        var gain = new PoolGain(2);
+    public void IsShort_NothingKnown_IsNot() => Assert.False(new PoolGain(2).IsShort(Bytes));
 
-        Assert.False(gain.Prefers(Bytes, 1));
-        Assert.False(gain.IsPromising(Bytes, 1));
+    [Theory]
+    [InlineData(0.05, true)]
+    [InlineData(0.5, false)]
+    public void IsShort_TenthOfAMillisecond(double milliseconds, bool isShort) => Assert.Equal(isShort, Known(2, null, milliseconds).IsShort(Bytes));
+
+    [Fact]
+    public void IsShort_HeldUpByOthers_StaysShort()
+    {
+        PoolGain gain = Known(2, null, 0.003);
+        for (int i = 0; i < 20; i++)
+        {
+            Count(gain, isPooled: true, 5, running: 2);
+            Count(gain, isPooled: true, 0.003, running: 2);
+        }
+
+        Assert.True(gain.IsShort(Bytes));
+        Assert.False(gain.IsOwnWanted(Bytes));
+    }
+
+    [Fact]
+    public void IsShort_BecomesLong_IsNoticed()
+    {
+        PoolGain gain = Known(2, null, 0.05);
+        for (int i = 0; i < 100; i++)
+        {
+            Count(gain, isPooled: true, 5);
+        }
+
         Assert.False(gain.IsShort(Bytes));
     }
 
     [Theory]
-    [InlineData(0.05, true, false)]
-    [InlineData(0.5, false, false)]
-    [InlineData(5, false, true)]
-    public void IsPromising_OnlyWhereARunIsLong(double milliseconds, bool isShort, bool isPromising)
+    [InlineData(2, 0.05, 1, false)]
+    [InlineData(2, 0.5, 1, true)]
+    [InlineData(2, 5, 1, false)]
+    [InlineData(2, 0.05, 2, false)]
+    [InlineData(2, 5, 2, true)]
+    [InlineData(8, 5, 5, false)]
+    [InlineData(8, 5, 6, true)]
+    [InlineData(1, 0.5, 1, false)]
+    [InlineData(1, 5, 2, false)]
+    public void IsOwnWanted_WhereThePoolCannotPayOrThereAreManyRuns(int threads, double milliseconds, int running, bool isWanted)
     {
-        PoolGain gain = Known(2, milliseconds, null);
+        var gain = new PoolGain(threads);
+        for (int i = 0; i < 7; i++)
+        {
+            Count(gain, isPooled: true, milliseconds, running);
+            Assert.False(gain.IsOwnWanted(Bytes));
+        }
 
-        Assert.Equal(isShort, gain.IsShort(Bytes));
-        Assert.Equal(isPromising, gain.IsPromising(Bytes, 1));
+        for (int i = 0; i < 3; i++)
+        {
+            Count(gain, isPooled: true, milliseconds, running);
+        }
+
+        Assert.Equal(isWanted, gain.IsOwnWanted(Bytes));
     }
 
     [Theory]
-    [InlineData(2, 1, true)]
-    [InlineData(2, 2, false)]
-    [InlineData(8, 5, true)]
-    [InlineData(8, 6, false)]
-    public void IsPromising_FewRunsForItsThreads(int threads, int running, bool isPromising) =>
-        Assert.Equal(isPromising, Known(threads, 10, null).IsPromising(Bytes, running));
+    [InlineData(2, 10, 1, true)]
+    [InlineData(2, 10, 2, false)]
+    [InlineData(8, 10, 5, true)]
+    [InlineData(8, 10, 6, false)]
+    [InlineData(8, 1, 5, false)]
+    public void Prefers_OnlyOneWayKnown_ThePoolWhereRunsAreLongAndFew(int threads, double milliseconds, int running, bool prefers)
+    {
+        PoolGain gain = Known(threads, milliseconds, null);
+
+        Assert.Equal(prefers, gain.Prefers(Bytes, running));
+    }
 
     [Theory]
     [InlineData(2, 20, 15, 1, true)]
     [InlineData(2, 20, 15, 2, false)]
     [InlineData(2, 20, 22, 1, false)]
+    [InlineData(2, 20, 5, 2, false)]
     [InlineData(8, 20, 5, 4, true)]
     [InlineData(8, 20, 5, 5, false)]
     public void Prefers_FewerRunsThanItIsTimesFaster_ThePool(int threads, double own, double pooled, int running, bool prefers) =>
         Assert.Equal(prefers, Known(threads, own, pooled).Prefers(Bytes, running));
 
     [Fact]
-    public void Prefers_GainOfAllThreads_LeavesARunToTheLastCore() => Assert.False(Known(2, 20, 5).Prefers(Bytes, 2));
-
-    [Fact]
     public void Prefers_LoneRunsAtFirst_TriesBothWays()
     {
         var gain = new PoolGain(2);
-        gain.Count(Bytes, isPooled: false, Ticks(10));
         List<bool> tried = [];
-        for (int i = 0; i < 8; i++)
+        for (int i = 0; i < 20; i++)
         {
             bool isPooled = gain.Prefers(Bytes, 1);
             tried.Add(isPooled);
-            gain.Count(Bytes, isPooled, Ticks(isPooled ? 12 : 10));
+            Count(gain, isPooled, isPooled ? 12 : 10);
         }
 
-        Assert.InRange(tried.Count(isPooled => isPooled), 3, 5);
+        Assert.InRange(tried.Count(isPooled => isPooled), 9, 11);
         Assert.False(gain.Prefers(Bytes, 1));
     }
 
     [Theory]
-    [InlineData(10, 20)]
-    [InlineData(20, 10)]
-    public void Prefers_LoneRunsLater_TriesTheOtherWayNowAndThen(double own, double pooled)
+    [InlineData(10, true)]
+    [InlineData(1, false)]
+    public void Prefers_NoRunIsEverAloneToItsEnd_StopsTrying(double milliseconds, bool isPooled)
+    {
+        PoolGain gain = Known(2, null, milliseconds);
+
+        for (int i = 0; i < 64; i++)
+        {
+            Assert.False(gain.Prefers(Bytes, 1));
+        }
+
+        Assert.Equal(isPooled, gain.Prefers(Bytes, 1));
+    }
+
+    [Theory]
+    [InlineData(10, 20, 4)]
+    [InlineData(20, 10, 4)]
+    [InlineData(10, 11, 64)]
+    [InlineData(11, 10, 64)]
+    public void Prefers_LoneRunsLater_TriesTheOtherWayNowAndThen(double own, double pooled, int tries)
     {
         PoolGain gain = Known(2, own, pooled);
 
-        int other = Enumerable.Range(0, 1024).Count(_ => gain.Prefers(Bytes, 1) != own > pooled);
-
-        Assert.Equal(4, other);
+        Assert.Equal(tries, Enumerable.Range(0, 1024).Count(_ => gain.Prefers(Bytes, 1) != own > pooled));
     }
 
     [Fact]
     public void Prefers_OtherSizes_AreLearnedForThemselves()
     {
-        PoolGain gain = Known(2, 20, 10);
+        PoolGain gain = Known(2, 10, 20);
 
-        Assert.True(gain.Prefers(Bytes, 1));
-        Assert.False(gain.Prefers(100 * Bytes, 1));
+        Assert.False(gain.Prefers(Bytes, 1));
+        for (int i = 0; i < 10; i++)
+        {
+            gain.Count(100 * Bytes, isPooled: false, Stopwatch.Frequency, 1, wasAlone: true);
+            gain.Count(100 * Bytes, isPooled: true, Stopwatch.Frequency / 2, 1, wasAlone: true);
+        }
+
+        Assert.True(gain.Prefers(100 * Bytes, 1));
+        Assert.False(gain.Prefers(Bytes, 1));
     }
 
     [Fact]
-    public void Count_RunsHeldUpByOthers_CountLittle()
+    public void Count_OneRunHeldUp_ChangesNothing()
     {
         PoolGain gain = Known(2, 20, 10);
-        gain.Count(Bytes, isPooled: true, Ticks(1_000));
+        Count(gain, isPooled: true, 1_000);
 
         Assert.True(gain.Prefers(Bytes, 1));
     }
@@ -104,26 +167,45 @@ public sealed class PoolGainTests
         PoolGain gain = Known(2, 20, 10);
         for (int i = 0; i < 100; i++)
         {
-            gain.Count(Bytes, isPooled: true, Ticks(40));
+            Count(gain, isPooled: true, 40);
         }
 
         Assert.False(gain.Prefers(Bytes, 1));
     }
 
-    private static PoolGain Known(int threads, double own, double? pooled)
+    [Fact]
+    public void Count_TimesThatHangOnWhatInputsSay_AreComparedByTheirMean()
+    {
+        // Most are a little faster without the pool, and the rest take twice as long.
+        var gain = new PoolGain(2);
+        for (int i = 0; i < 64; i++)
+        {
+            Count(gain, isPooled: true, i % 4 == 0 ? 2.5 : 1.1);
+            Count(gain, isPooled: false, i % 4 == 0 ? 5 : 1);
+        }
+
+        Assert.True(gain.Prefers(Bytes, 1));
+    }
+
+    private static PoolGain Known(int threads, double? own, double? pooled)
     {
         var gain = new PoolGain(threads);
-        for (int i = 0; i < 8; i++)
+        for (int i = 0; i < 10; i++)
         {
-            gain.Count(Bytes, isPooled: false, Ticks(own));
-            if (pooled is { } milliseconds)
+            if (own is { } alone)
             {
-                gain.Count(Bytes, isPooled: true, Ticks(milliseconds));
+                Count(gain, isPooled: false, alone);
+            }
+
+            if (pooled is { } shared)
+            {
+                Count(gain, isPooled: true, shared);
             }
         }
 
         return gain;
     }
 
-    private static long Ticks(double milliseconds) => (long)(Stopwatch.Frequency * milliseconds / 1000);
+    private static void Count(PoolGain gain, bool isPooled, double milliseconds, int running = 1) =>
+        gain.Count(Bytes, isPooled, (long)(Stopwatch.Frequency * milliseconds / 1000), running, wasAlone: running == 1);
 }
