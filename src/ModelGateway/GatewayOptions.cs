@@ -131,7 +131,7 @@ internal sealed class GraphCacheSettings
 internal sealed class RuntimeOptions
 {
     [Range(1, 1024)]
-    [Description("Threads of the pool that all runs share. Default: what the container's CPU quota allows.")]
+    [Description("Threads of the pool that runs of all models use while few go on. Default: what the container's CPU quota allows.")]
     public int? Threads { get; set; }
 
     [Range(1, 256)]

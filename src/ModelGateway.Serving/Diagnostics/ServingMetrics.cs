@@ -72,7 +72,7 @@ public sealed class ServingMetrics
         GraphCacheBytes = metrics.CreateGauge("modelgateway_graph_cache_bytes", "Size of the optimized graphs that are kept.");
         GraphCacheGraphs = metrics.CreateCounter(
             "modelgateway_graph_cache_graphs_total", "Optimized graphs that were found (hit) or not (miss), damaged, saved, not saved for want of room (unsaved), evicted.", ["outcome"]);
-        FurtherSessionsFailed = metrics.CreateCounter("modelgateway_further_sessions_failed_total", "Times that a model could not get a further session, for each core or for runs on all cores, and goes on with those it has.");
+        FurtherSessionsFailed = metrics.CreateCounter("modelgateway_further_sessions_failed_total", "Times that a model could not get a further session, and goes on with those it has.");
         StoreRequests = metrics.CreateCounter(
             "modelgateway_store_requests_total", "Requests to the stores of the model repositories, by what they ask for and how they end.", ["repository", "operation", "outcome"]);
         StoreBytes = metrics.CreateCounter("modelgateway_store_received_bytes_total", "Bytes of content received from the stores of the model repositories.", ["repository"]);

@@ -27,15 +27,15 @@ public sealed record ModelConfig
     /// <summary>What is known of single versions besides, by version: shown in their metadata.</summary>
     public IReadOnlyDictionary<long, IReadOnlyDictionary<string, string>> VersionMetadata { get; init; } = new Dictionary<long, IReadOnlyDictionary<string, string>>();
 
-    /// <summary>Runs at the same time, on one session; null: as many as the process may use cores.</summary>
+    /// <summary>Runs at the same time; null: as many as the process may use cores.</summary>
     public int? Instances { get; init; }
 
     /// <summary>The model's share of the workers beside other models, from 1 to 100.</summary>
     public int Weight { get; init; } = 1;
 
     /// <summary>
-    /// Threads inside one run: null shares the process's pool, 1 runs on the caller's thread alone,
-    /// more gives the model threads of its own.
+    /// Threads inside one run: null for those of the process's pool while that gets more done and else one, 1 runs on the caller's
+    /// thread alone, more gives the model threads of its own.
     /// </summary>
     public int? Threads { get; init; }
 

@@ -86,7 +86,7 @@ internal static class ModelConfigKeys
             config => config.Instances,
             (config, count) => config with { Instances = (int)count })
         {
-            Description = "Runs that go on at the same time, on one session.",
+            Description = "Runs that go on at the same time.",
             WhenUnset = "as many as the process may use cores",
         },
         new ValueKey<ModelConfig, long>(
@@ -112,7 +112,7 @@ internal static class ModelConfigKeys
             (config, count) => config with { Threads = (int)count })
         {
             Description = "Threads inside one run: 1 runs on the caller's thread alone, more gives the model threads of its own.",
-            WhenUnset = "the pool that all models share",
+            WhenUnset = "those of the pool that all models share while that gets more done, else 1",
         },
         new ValueKey<ModelConfig, GraphOptimization>(
             "graph_optimization",

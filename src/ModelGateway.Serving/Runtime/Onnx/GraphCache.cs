@@ -15,7 +15,7 @@ namespace ModelGateway.Serving.Runtime.Onnx;
 /// </code>
 /// A graph appears under its name whole or not at all, by renaming its folder, and goes in the same way; its files are never written to.
 /// Several processes may share the folder: one that is removed before its session is made is a miss, one that is removed afterwards stays
-/// mapped, and one that is replaced by its like has the same key, so that either will do. (No links of the files, as the artifact cache makes
+/// mapped (a further session is not made then), and one that is replaced by its like has the same key, so that either will do. (No links of the files, as the artifact cache makes
 /// them: ONNX Runtime takes weights with a second name for an attack.) <c>_bytes</c> (Interlocked) is what the folder held when it was last counted, which is done whenever a graph is added.
 /// All methods are safe for any thread.
 /// </remarks>

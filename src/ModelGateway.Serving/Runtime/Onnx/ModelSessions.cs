@@ -11,24 +11,22 @@ namespace ModelGateway.Serving.Runtime.Onnx;
 /// <remarks>
 /// <para>A model starts with one session, of the kind that its configuration asks for; by default its runs use the pool that all models share. Two things are made in the background
 /// while it serves, by <see cref="SessionMaker"/>, and where they cannot be made all stays as it was:</para>
-/// <para>A session whose runs use no thread but their caller's, where that is likely to get more done. <see cref="PoolGain"/> says which of the two a run takes.</para>
+/// <para>A session whose runs use no thread but their caller's, where that is likely to get more done. <see cref="PoolGain"/> says which of the two a run takes; those
+/// of a tenth of a millisecond always take it.</para>
 /// <para>Of a tiny model further sessions like the first, one for each core, once its runs overlap: every run of a session takes one lock of ONNX Runtime's and counts in its
 /// memory, which costs runs of some microseconds that overlap on two cores a quarter more, and now and then a turn of the scheduler (measured: 3.7 and 3.0 microseconds a run).</para>
-/// <para><c>_first</c> is replaced as a whole and <c>_own</c> set once, both under <c>_gate</c>; <c>_making</c> is held while one is made.</para>
+/// <para><c>_first</c> is replaced as a whole and <c>_own</c> set once, both under <c>_gate</c>.</para>
 /// </remarks>
 internal sealed class ModelSessions : IDisposable
 {
     private static readonly CoreStripes Cores = new(4);
 
-    // ONNX Runtime must not be in the middle of something when the process ends; it stops soon after it was told to.
-    private static readonly TimeSpan PatienceAtEnd = TimeSpan.FromSeconds(5);
-
     private readonly ModelSignature _signature;
     private readonly RunsUnderWay? _runs;
     private readonly PoolGain _gain;
     private readonly FurtherSessions? _further;
-    private readonly CancellationTokenSource _gone = new();
-    private readonly Lock _making = new();
+    private readonly CancellationTokenSource _goingAway = new();
+    private readonly CancellationToken _gone;
     private readonly Lock _gate = new();
     private volatile ModelSession[] _first;
     private volatile ModelSession? _own;
@@ -48,6 +46,7 @@ internal sealed class ModelSessions : IDisposable
         _runs = runs;
         _gain = new PoolGain(threads);
         _further = further;
+        _gone = _goingAway.Token;
         _first = [new ModelSession(first, new BoundRuns(first, signature, AskForFirst))];
     }
 
@@ -64,13 +63,15 @@ internal sealed class ModelSessions : IDisposable
         ModelSession[] first = _first;
         ModelSession session = first.Length == 1 ? first[0] : first[Cores.Mine & (first.Length - 1)];
         long bytes = BytesOf(inputs);
-        if (_runs is null || (_gain.IsShort(bytes) && !IsToBeMeasured()))
+        ModelSession? own = _own;
+        bool isShort = _gain.IsShort(bytes);
+        if (_runs is null || (isShort && !IsToBeMeasured()))
         {
-            return new SessionTurn(session);
+            return new SessionTurn(own is null || _further!.IsTiny ? session : own);
         }
 
         long began = _runs.Begin();
-        if (_own is { } own && !_gain.Prefers(bytes, RunsUnderWay.CountAt(began)))
+        if (own is not null && (isShort ? !_further!.IsTiny : !_gain.Prefers(bytes, RunsUnderWay.CountAt(began))))
         {
             session = own;
         }
@@ -90,35 +91,35 @@ internal sealed class ModelSessions : IDisposable
 
         bool wasAlone = _runs!.End(turn.Began);
         bool isPooled = !ReferenceEquals(turn.Session, _own);
-        if (!isDone || _further is null)
+        if (!isDone)
         {
             return;
         }
 
-        _gain.Count(turn.Bytes, isPooled, Stopwatch.GetTimestamp() - turn.Started, RunsUnderWay.CountAt(turn.Began), wasAlone);
-        if (_isOwnAsked == 0 && _gain.IsOwnWanted(turn.Bytes) && Interlocked.Exchange(ref _isOwnAsked, 1) == 0)
+        _gain.Count(turn.Bytes, isPooled, Stopwatch.GetTimestamp() - turn.Started, wasAlone);
+        if (_further is { MayHaveOwn: true, IsTiny: var isTiny } && _isOwnAsked == 0 && _gain.IsOwnWanted(turn.Bytes, isTiny) && Interlocked.Exchange(ref _isOwnAsked, 1) == 0)
         {
             SessionMaker.Post(() => Add(1, isPooled: false, made => _own = made[0]));
         }
     }
 
-    /// <summary>Frees all of them, and what is being made; no run may be under way.</summary>
+    /// <summary>Frees all of them, and what is being made as soon as that is possible; no run may be under way.</summary>
     public void Dispose()
     {
-        _gone.Cancel();
         lock (_gate)
         {
+            if (_isDisposed)
+            {
+                return;
+            }
+
             _isDisposed = true;
         }
 
-        if (_making.TryEnter(PatienceAtEnd))
-        {
-            _making.Exit();
-        }
-
+        _goingAway.Cancel();
         Array.ForEach(_first, static session => session.Dispose());
         _own?.Dispose();
-        _gone.Dispose();
+        _goingAway.Dispose();
     }
 
     private static long BytesOf(IReadOnlyList<NamedTensor> inputs)
@@ -153,15 +154,11 @@ internal sealed class ModelSessions : IDisposable
         List<ModelSession> made = [];
         try
         {
-            lock (_making)
+            while (made.Count < count)
             {
-                CancellationToken gone = _gone.Token;
-                while (made.Count < count)
-                {
-                    gone.ThrowIfCancellationRequested();
-                    InferenceSession session = _further!.Make(isPooled, gone);
-                    made.Add(new ModelSession(session, new BoundRuns(session, _signature, static () => { })));
-                }
+                _gone.ThrowIfCancellationRequested();
+                InferenceSession session = _further!.Make(isPooled, _gone);
+                made.Add(new ModelSession(session, new BoundRuns(session, _signature, static () => { })));
             }
 
             lock (_gate)
@@ -200,7 +197,8 @@ internal readonly record struct SessionTurn(ModelSession Session)
 }
 
 /// <summary>How a model that serves already gets further sessions.</summary>
-/// <param name="IsTiny">One for each core may pay.</param>
+/// <param name="IsTiny">One like the first for each core may pay.</param>
+/// <param name="MayHaveOwn">So may one without the pool.</param>
 /// <param name="Make">Makes one, on the shared pool or without it; takes as long as a load, and throws what a load throws.</param>
 /// <param name="Failed">Told why there is none; the model goes on with those that it has.</param>
-internal sealed record FurtherSessions(bool IsTiny, Func<bool, CancellationToken, InferenceSession> Make, Action<Exception> Failed);
+internal sealed record FurtherSessions(bool IsTiny, bool MayHaveOwn, Func<bool, CancellationToken, InferenceSession> Make, Action<Exception> Failed);

@@ -65,9 +65,9 @@ internal sealed class OnnxModelInstance : IModelInstance
         }
         finally
         {
-            _sessions.End(turn, isDone);
             options.Terminate = false;
             _runOptions.Add(options);
+            _sessions.End(turn, isDone);
         }
     }
 

@@ -9,15 +9,14 @@ using ModelGateway.Serving.Repository;
 namespace ModelGateway.Serving.Runtime.Onnx;
 
 /// <summary>Loads ONNX files into sessions that share the process's thread pool.</summary>
-public sealed partial class OnnxModelRuntime : IModelRuntime
+public sealed partial class OnnxModelRuntime : IModelRuntime, IDisposable
 {
     private const string CpuProvider = "cpu";
 
     // What is larger runs longer than a further session for each core could save.
     private const long LargestTiny = 64 << 10;
 
-    // What is larger is read again from its kept graph alone, whose weights are mapped: a session then holds at most what it laid out anew, 0.6 to 1.0 times the file
-    // (measured over seven models of 0.6 to 162 MB), so that two take no more than was estimated for one.
+    // What is larger is opened twice from its kept graph alone (OptimizedGraph.MayBeOpenedTwice).
     private const long LargestReadAgain = 1 << 20;
     private readonly OnnxOptions _options;
     private readonly ILogger _logger;
@@ -41,6 +40,9 @@ public sealed partial class OnnxModelRuntime : IModelRuntime
         SessionMaker.Start();
         _graphs = options.GraphCache is { } graphs ? new GraphCache(graphs, metrics, logger) : null;
     }
+
+    /// <summary>Waits for a further session that is being made, as ONNX Runtime must not be in the middle of that when the process ends; its models are disposed before.</summary>
+    public void Dispose() => SessionMaker.WaitUntilDone(TimeSpan.FromSeconds(5));
 
     /// <inheritdoc/>
     public IModelInstance Load(ModelArtifact artifact, ModelConfig config, CancellationToken cancellationToken)
@@ -82,7 +84,7 @@ public sealed partial class OnnxModelRuntime : IModelRuntime
             ModelMetadata metadata = ReadMetadata(session, source.Header);
             if (graph.Accepts(signature, metadata))
             {
-                return CreateInstance(session, signature, metadata, artifact, config, Further(artifact, config, Reopen));
+                return CreateInstance(session, signature, metadata, artifact, config, Further(artifact, config, graph.MayBeOpenedTwice, Reopen));
             }
 
             InferenceSession Reopen(bool isPooled, CancellationToken stop)
@@ -145,7 +147,7 @@ public sealed partial class OnnxModelRuntime : IModelRuntime
             // What is large would be read into memory once more.
             FurtherSessions? further = source.IsDecrypted || artifact.SizeBytes > LargestReadAgain
                 ? null
-                : Further(artifact, config, (isPooled, stop) => ReadAgain(artifact, config, isPooled, stop));
+                : Further(artifact, config, mayBeOpenedTwice: true, (isPooled, stop) => ReadAgain(artifact, config, isPooled, stop));
             return CreateInstance(session, signature, metadata, artifact, config, further);
         }
         catch (Exception exception)
@@ -197,10 +199,10 @@ public sealed partial class OnnxModelRuntime : IModelRuntime
     }
 
     // Who sets the threads decides, other providers have their own, and an arena would grow to the largest run once more.
-    private FurtherSessions? Further(ModelArtifact artifact, ModelConfig config, Func<bool, CancellationToken, InferenceSession> make)
+    private FurtherSessions? Further(ModelArtifact artifact, ModelConfig config, bool mayBeOpenedTwice, Func<bool, CancellationToken, InferenceSession> make)
     {
         bool isTiny = artifact.SizeBytes <= LargestTiny && config.Instances != 1;
-        return config.Threads is null && ProviderOf(config) == CpuProvider && (isTiny || !HasArena(config)) ? new FurtherSessions(isTiny, Make, Failed) : null;
+        return config.Threads is null && ProviderOf(config) == CpuProvider ? new FurtherSessions(isTiny, mayBeOpenedTwice && !HasArena(config), Make, Failed) : null;
 
         InferenceSession Make(bool isPooled, CancellationToken cancellationToken)
         {

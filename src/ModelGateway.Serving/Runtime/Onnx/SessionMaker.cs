@@ -34,6 +34,15 @@ internal static class SessionMaker
         }
     }
 
+    /// <summary>Waits until what was posted so far is made or given up.</summary>
+    /// <returns>False where it took longer.</returns>
+    public static bool WaitUntilDone(TimeSpan patience)
+    {
+        var done = new TaskCompletionSource();
+        Post(done.SetResult);
+        return done.Task.Wait(patience);
+    }
+
     [SuppressMessage("Design", "CA1031", Justification = "What one model's session throws must not end the process, nor the making of others.")]
     private static void Work()
     {

@@ -18,6 +18,8 @@ internal sealed class GraphFolder : IDisposable
 {
     private readonly string _base = Directory.CreateTempSubdirectory("graphs-").FullName;
 
+    private readonly List<Process> _processes = [];
+
     /// <summary>The cache's folder.</summary>
     public string Graphs => Path.Combine(_base, "graphs");
 
@@ -25,13 +27,21 @@ internal sealed class GraphFolder : IDisposable
     public IReadOnlyList<string> Kept => [.. Directory.GetDirectories(Graphs).Where(folder => !Path.GetFileName(folder).StartsWith('.')).Order(StringComparer.Ordinal)];
 
     /// <summary>One process more.</summary>
-    public Process Start(long maxBytes = 1L << 30, long minModelBytes = 0, EncryptionKeys? keys = null) =>
-        new(this, new GraphCacheOptions(Graphs) { MaxBytes = maxBytes, MinModelBytes = minModelBytes }, keys ?? EncryptionKeys.None);
+    public Process Start(long maxBytes = 1L << 30, long minModelBytes = 0, EncryptionKeys? keys = null)
+    {
+        var process = new Process(this, new GraphCacheOptions(Graphs) { MaxBytes = maxBytes, MinModelBytes = minModelBytes }, keys ?? EncryptionKeys.None);
+        _processes.Add(process);
+        return process;
+    }
 
-    public void Dispose() => Directory.Delete(_base, recursive: true);
+    public void Dispose()
+    {
+        _processes.ForEach(process => process.Dispose());
+        Directory.Delete(_base, recursive: true);
+    }
 
     /// <summary>One runtime with metrics of its own.</summary>
-    internal sealed class Process
+    internal sealed class Process : IDisposable
     {
         private readonly GraphFolder _folder;
         private readonly OnnxModelRuntime _runtime;
@@ -42,6 +52,9 @@ internal sealed class GraphFolder : IDisposable
             _folder = folder;
             _runtime = new OnnxModelRuntime(new OnnxOptions { GraphCache = graphs, Encryption = keys }, NullLogger<OnnxModelRuntime>.Instance, _metrics);
         }
+
+        /// <summary>At the end of the folder.</summary>
+        public void Dispose() => _runtime.Dispose();
 
         /// <summary>How often a load ended with this outcome, as the metric names it.</summary>
         public int Count(string outcome) => (int)_metrics.GraphCacheGraphs.WithLabels(outcome).Value;

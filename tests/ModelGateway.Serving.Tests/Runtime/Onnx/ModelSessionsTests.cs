@@ -17,7 +17,7 @@ namespace ModelGateway.Serving.Tests.Runtime.Onnx;
 /// <summary>Which sessions a model gets while it serves, and which of them a run takes.</summary>
 public sealed class ModelSessionsTests : IDisposable
 {
-    private const int Rows = 64;
+    private const int Rows = 16;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly OnnxOptions TwoThreads = new() { Threads = 2 };
     private readonly LoadedModel _model = new(TestModels.Mlp());
@@ -59,7 +59,7 @@ public sealed class ModelSessionsTests : IDisposable
     }
 
     [Fact]
-    public void Run_Short_NeedsNoOther()
+    public void Run_TinyAndShort_NeedsNoOther()
     {
         for (int round = 0; round < 200; round++)
         {
@@ -69,13 +69,15 @@ public sealed class ModelSessionsTests : IDisposable
             }
         }
 
+        Assert.True(SessionMaker.WaitUntilDone(Patience));
         Assert.Equal((1, false), (SessionsOf(_model.Instance).FirstCount, SessionsOf(_model.Instance).HasOwn));
     }
 
     [Theory]
     [InlineData("threads: 1")]
     [InlineData("threads: 2")]
-    public void Run_ThreadsAreSet_KeepsItsOneSession(string config)
+    [InlineData("memory_arena: true")]
+    public void Run_ThreadsAreSetOrAnArena_KeepsItsOneSession(string config)
     {
         using var model = new LoadedModel(TestModels.Convolutions(4), config, TwoThreads);
 
@@ -83,17 +85,77 @@ public sealed class ModelSessionsTests : IDisposable
     }
 
     [Fact]
+    public void Run_ShortOfAModelThatIsNotTiny_TakesTheSessionWithoutThePool()
+    {
+        using var model = new LoadedModel(TestModels.LargeWeights(1 << 18), options: TwoThreads);
+        ModelSessions sessions = SessionsOf(model.Instance);
+        using Tensor x = TensorFiller.Fill(TensorType.Fp32, [1, TestModels.LargeWeightsInputSize], WarmupFill.One);
+        NamedTensor[] inputs = [new("x", x)];
+        ModelSession first = sessions.Begin(inputs).Session;
+        Assert.True(SpinWait.SpinUntil(
+            () =>
+            {
+                model.Instance.Run(inputs, null, CancellationToken.None)[0].Dispose();
+                return sessions.HasOwn;
+            },
+            Patience));
+
+        for (int i = 0; i < 20; i++)
+        {
+            SessionTurn turn = sessions.Begin(inputs);
+            Assert.NotSame(first, turn.Session);
+            sessions.End(turn, isDone: true);
+        }
+    }
+
+    [Fact]
+    public void Run_NoOtherMayBeMade_ShortRunsAreKnownAllTheSame()
+    {
+        using var model = new LoadedModel(TestModels.Mlp(), "threads: 1", TwoThreads);
+        for (int round = 0; round < 100; round++)
+        {
+            model.Instance.Run(_inputs, null, CancellationToken.None)[0].Dispose();
+        }
+
+        // Not counted, but for one in a millisecond.
+        Assert.True(SpinWait.SpinUntil(() => SessionsOf(model.Instance).Begin(_inputs).Began == 0, Patience));
+    }
+
+    [Fact]
+    public void Run_GraphThatHoldsItsTreesItself_KeepsItsOneSession()
+    {
+        using var folder = new GraphFolder();
+        GraphFolder.Process process = folder.Start(minModelBytes: 0);
+
+        // Of weights below 64 KiB, which stay in the graph.
+        using ModelArtifact artifact = process.Artifact((ModelArtifact.ModelFileName, ManySmallWeights()));
+        using IModelInstance instance = process.Load(artifact);
+        using Tensor x = TensorFiller.Fill(TensorType.Fp32, [100, 100], WarmupFill.One);
+        Parallel.For(0, 2, _ =>
+        {
+            for (int round = 0; round < 40; round++)
+            {
+                instance.Run([new NamedTensor("x", x)], null, CancellationToken.None)[0].Dispose();
+            }
+        });
+
+        Assert.True(SessionMaker.WaitUntilDone(Patience));
+        Assert.False(SessionsOf(instance).HasOwn);
+    }
+
+    [Fact]
     public void Run_LargeAndNoGraphIsKept_KeepsItsOneSession()
     {
         using var model = new LoadedModel(TestModels.LargeWeights(2 << 20), options: TwoThreads);
-        using Tensor x = TensorFiller.Fill(TensorType.Fp32, [4_000, TestModels.LargeWeightsInputSize], WarmupFill.One);
+        using Tensor x = TensorFiller.Fill(TensorType.Fp32, [500, TestModels.LargeWeightsInputSize], WarmupFill.One);
         Parallel.For(0, 2, _ =>
         {
-            for (int round = 0; round < 20; round++)
+            for (int round = 0; round < 40; round++)
             {
                 model.Instance.Run([new NamedTensor("x", x)], null, CancellationToken.None)[0].Dispose();
             }
         });
+        Assert.True(SessionMaker.WaitUntilDone(Patience));
 
         Assert.False(SessionsOf(model.Instance).HasOwn);
     }
@@ -135,11 +197,12 @@ public sealed class ModelSessionsTests : IDisposable
         using ModelSessions sessions = Create(threads);
         Crowd(sessions, isDone);
 
-        Assert.False(SpinWait.SpinUntil(() => _made > 0, TimeSpan.FromMilliseconds(50)));
+        Assert.True(SessionMaker.WaitUntilDone(Patience));
+        Assert.Equal(0, _made);
     }
 
     [Fact]
-    public void Dispose_WhileAnotherIsMade_WaitsAndDisposesThatToo()
+    public void Dispose_WhileAnotherIsMade_DisposesThatToo()
     {
         using var making = new ManualResetEventSlim();
         InferenceSession? made = null;
@@ -154,8 +217,10 @@ public sealed class ModelSessionsTests : IDisposable
 
         sessions.Dispose();
 
+        // As the runtime does at the end.
+        Assert.True(SessionMaker.WaitUntilDone(Patience));
         Assert.NotNull(made);
-        Assert.True(SpinWait.SpinUntil(() => IsDisposed(made), Patience));
+        Assert.True(IsDisposed(made));
         Assert.False(sessions.HasOwn);
         Assert.Empty(_failures);
     }
@@ -172,9 +237,7 @@ public sealed class ModelSessionsTests : IDisposable
         sessions.Dispose();
         isBusy.Set();
 
-        using var isNext = new ManualResetEventSlim();
-        SessionMaker.Post(isNext.Set);
-        Assert.True(isNext.Wait(Patience));
+        Assert.True(SessionMaker.WaitUntilDone(Patience));
         Assert.Equal(0, _made);
         Assert.Empty(_failures);
     }
@@ -182,19 +245,17 @@ public sealed class ModelSessionsTests : IDisposable
     [Fact]
     public void Post_MakingThrows_TheNextIsMade()
     {
-        using var isNext = new ManualResetEventSlim();
         SessionMaker.Start();
 
         SessionMaker.Post(() => throw new InvalidOperationException("no"));
-        SessionMaker.Post(isNext.Set);
 
-        Assert.True(isNext.Wait(Patience));
+        Assert.True(SessionMaker.WaitUntilDone(Patience));
     }
 
     private ModelSessions Create(int threads, Func<CancellationToken, InferenceSession>? make = null)
     {
         SessionMaker.Start();
-        return new ModelSessions(Session(), _model.Signature, new RunsUnderWay(), threads, new FurtherSessions(IsTiny: false, Make, _failures.Add));
+        return new ModelSessions(Session(), _model.Signature, new RunsUnderWay(), threads, new FurtherSessions(IsTiny: false, MayHaveOwn: true, Make, _failures.Add));
 
         InferenceSession Make(bool isPooled, CancellationToken stop)
         {
@@ -209,7 +270,7 @@ public sealed class ModelSessionsTests : IDisposable
     private ModelSession Crowd(ModelSessions sessions, bool isDone)
     {
         ModelSession? last = null;
-        for (int pair = 0; pair < 10; pair++)
+        for (int pair = 0; pair < 20; pair++)
         {
             SessionTurn one = sessions.Begin(_inputs);
             SessionTurn two = sessions.Begin(_inputs);
@@ -225,6 +286,19 @@ public sealed class ModelSessionsTests : IDisposable
         }
 
         return last!;
+    }
+
+    private static byte[] ManySmallWeights()
+    {
+        OnnxGraphBuilder graph = new OnnxGraphBuilder().Input("x", OnnxElementType.Float, "batch", 100).Output("y", OnnxElementType.Float, "batch", 100);
+        const int Products = 150;
+        for (int i = 0; i < Products; i++)
+        {
+            graph.Initializer($"w{i}", OnnxTensor.From([100, 100], [.. Enumerable.Range(0, 10_000).Select(k => (k + i) % 7 * 0.01f)]))
+                .Node("MatMul", [i == 0 ? "x" : $"m{i}", $"w{i}"], [i == Products - 1 ? "y" : $"m{i + 1}"]);
+        }
+
+        return graph.Build();
     }
 
     // It does not tell, and using it would end the process.
@@ -265,11 +339,12 @@ public sealed class ModelSessionsTests : IDisposable
     {
         Parallel.For(0, 2, _ =>
         {
-            for (int round = 0; round < 20; round++)
+            for (int round = 0; round < 40; round++)
             {
                 Run(model);
             }
         });
+        Assert.True(SessionMaker.WaitUntilDone(Patience));
         return SessionsOf(model.Instance).HasOwn;
     }
 }

@@ -23,12 +23,11 @@ public sealed class PoolGainTests
         PoolGain gain = Known(2, null, 0.003);
         for (int i = 0; i < 20; i++)
         {
-            Count(gain, isPooled: true, 5, running: 2);
-            Count(gain, isPooled: true, 0.003, running: 2);
+            Count(gain, isPooled: true, 5, wasAlone: false);
+            Count(gain, isPooled: true, 0.003, wasAlone: false);
         }
 
         Assert.True(gain.IsShort(Bytes));
-        Assert.False(gain.IsOwnWanted(Bytes));
     }
 
     [Fact]
@@ -44,30 +43,26 @@ public sealed class PoolGainTests
     }
 
     [Theory]
-    [InlineData(2, 0.05, 1, false)]
-    [InlineData(2, 0.5, 1, true)]
-    [InlineData(2, 5, 1, false)]
-    [InlineData(2, 0.05, 2, false)]
-    [InlineData(2, 5, 2, true)]
-    [InlineData(8, 5, 5, false)]
-    [InlineData(8, 5, 6, true)]
-    [InlineData(1, 0.5, 1, false)]
-    [InlineData(1, 5, 2, false)]
-    public void IsOwnWanted_WhereThePoolCannotPayOrThereAreManyRuns(int threads, double milliseconds, int running, bool isWanted)
+    [InlineData(2, 0.05, true, false, true)]
+    [InlineData(2, 0.05, false, false, true)]
+    [InlineData(2, 0.5, true, false, true)]
+    [InlineData(2, 5, true, false, false)]
+    [InlineData(2, 5, false, false, true)]
+    [InlineData(1, 0.5, false, false, false)]
+    [InlineData(2, 0.05, false, true, false)]
+    [InlineData(2, 0.5, false, true, true)]
+    public void IsOwnWanted_WhereThePoolCannotPayOrRunsMeet(int threads, double milliseconds, bool wasAlone, bool isTiny, bool isWanted)
     {
         var gain = new PoolGain(threads);
-        for (int i = 0; i < 7; i++)
+        for (int i = 0; i < 31; i++)
         {
-            Count(gain, isPooled: true, milliseconds, running);
-            Assert.False(gain.IsOwnWanted(Bytes));
+            Count(gain, isPooled: true, milliseconds, wasAlone);
+            Assert.False(gain.IsOwnWanted(Bytes, isTiny));
         }
 
-        for (int i = 0; i < 3; i++)
-        {
-            Count(gain, isPooled: true, milliseconds, running);
-        }
+        Count(gain, isPooled: true, milliseconds, wasAlone);
 
-        Assert.Equal(isWanted, gain.IsOwnWanted(Bytes));
+        Assert.Equal(isWanted, gain.IsOwnWanted(Bytes, isTiny));
     }
 
     [Theory]
@@ -122,6 +117,9 @@ public sealed class PoolGainTests
         }
 
         Assert.Equal(isPooled, gain.Prefers(Bytes, 1));
+
+        // But for one now and then.
+        Assert.Equal(4, Enumerable.Range(0, 1024).Count(_ => gain.Prefers(Bytes, 1) != isPooled) + (isPooled ? 0 : 4));
     }
 
     [Theory]
@@ -137,6 +135,46 @@ public sealed class PoolGainTests
     }
 
     [Fact]
+    public void Prefers_TwoSizesInTurn_TriesTheOtherWayWithEach()
+    {
+        PoolGain gain = Known(2, 10, 20);
+        for (int i = 0; i < 10; i++)
+        {
+            gain.Count(100 * Bytes, isPooled: false, Stopwatch.Frequency, wasAlone: true);
+            gain.Count(100 * Bytes, isPooled: true, 2 * Stopwatch.Frequency, wasAlone: true);
+        }
+
+        int one = 0;
+        int two = 0;
+        for (int i = 0; i < 1024; i++)
+        {
+            one += gain.Prefers(Bytes, 1) ? 1 : 0;
+            two += gain.Prefers(100 * Bytes, 1) ? 1 : 0;
+        }
+
+        Assert.Equal((4, 4), (one, two));
+    }
+
+    [Fact]
+    public async Task Count_FromManyThreads_StaysAMean()
+    {
+        for (int round = 0; round < 200; round++)
+        {
+            var gain = new PoolGain(2);
+            await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() =>
+            {
+                for (int i = 0; i < 20; i++)
+                {
+                    Count(gain, isPooled: true, 10);
+                    Count(gain, isPooled: false, 20);
+                }
+            })));
+
+            Assert.True(gain.Prefers(Bytes, 1));
+        }
+    }
+
+    [Fact]
     public void Prefers_OtherSizes_AreLearnedForThemselves()
     {
         PoolGain gain = Known(2, 10, 20);
@@ -144,8 +182,8 @@ public sealed class PoolGainTests
         Assert.False(gain.Prefers(Bytes, 1));
         for (int i = 0; i < 10; i++)
         {
-            gain.Count(100 * Bytes, isPooled: false, Stopwatch.Frequency, 1, wasAlone: true);
-            gain.Count(100 * Bytes, isPooled: true, Stopwatch.Frequency / 2, 1, wasAlone: true);
+            gain.Count(100 * Bytes, isPooled: false, Stopwatch.Frequency, wasAlone: true);
+            gain.Count(100 * Bytes, isPooled: true, Stopwatch.Frequency / 2, wasAlone: true);
         }
 
         Assert.True(gain.Prefers(100 * Bytes, 1));
@@ -206,6 +244,6 @@ public sealed class PoolGainTests
         return gain;
     }
 
-    private static void Count(PoolGain gain, bool isPooled, double milliseconds, int running = 1) =>
-        gain.Count(Bytes, isPooled, (long)(Stopwatch.Frequency * milliseconds / 1000), running, wasAlone: running == 1);
+    private static void Count(PoolGain gain, bool isPooled, double milliseconds, bool wasAlone = true) =>
+        gain.Count(Bytes, isPooled, (long)(Stopwatch.Frequency * milliseconds / 1000), wasAlone);
 }
