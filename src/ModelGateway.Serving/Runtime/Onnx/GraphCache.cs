@@ -106,7 +106,7 @@ internal sealed partial class GraphCache
     /// <param name="folder">The files, in the same file system; it is gone afterwards.</param>
     /// <param name="fingerprint">Of the session that was made with it.</param>
     /// <param name="cancellationToken">Calls it off.</param>
-    /// <returns>Whether it was taken in.</returns>
+    /// <returns>Whether it is kept now.</returns>
     public bool TryAdd(string key, string folder, string fingerprint, CancellationToken cancellationToken)
     {
         try
@@ -129,7 +129,12 @@ internal sealed partial class GraphCache
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // Another process was first, or the disk is full.
+            // Another load of the same model was first, here or in another process, and its graph is as good. Or the disk is full.
+            if (KeptGraph.Check(PathOf(key), key, cancellationToken) == fingerprint)
+            {
+                return true;
+            }
+
             NoteNotSaved(exception.Message);
             return false;
         }

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Models;
 using ModelGateway.Serving.Repository;
 using ModelGateway.Serving.Repository.Encryption;
@@ -6,6 +8,7 @@ using ModelGateway.Serving.Runtime.Onnx;
 using ModelGateway.Serving.Tests.Repository.Encryption;
 using ModelGateway.TestKit;
 using ModelGateway.TestKit.Onnx;
+using Prometheus;
 using Xunit;
 
 namespace ModelGateway.Serving.Tests.Runtime.Onnx;
@@ -52,6 +55,32 @@ public sealed class GraphCacheTests
         Assert.Equal(without, first);
         Assert.Equal(without, again);
         Assert.Equal((1, 0), (second.Count("hit"), second.Count("damaged")));
+    }
+
+    [Theory]
+    [InlineData(true, 0)]
+    [InlineData(false, 1)]
+    public void TryAdd_AnotherLoadWasFirst_ItsGraphIsAsGoodIfItIsTheSame(bool isSame, int unsaved)
+    {
+        using var folder = new GraphFolder();
+        folder.Start().LoadAndDescribe(TestModels.LargeWeights(1 << 20));
+        string kept = Assert.Single(folder.Kept);
+        string key = Path.GetFileName(kept);
+        string fingerprint = KeptGraph.Check(kept, key, CancellationToken.None)!;
+        string mine = Path.Combine(folder.Graphs, ".mine");
+        Directory.CreateDirectory(mine);
+        foreach (string name in KeptGraph.Files.Where(name => name != KeptGraph.CheckFile))
+        {
+            File.Copy(Path.Combine(kept, name), Path.Combine(mine, name));
+        }
+
+        var metrics = new ServingMetrics(Metrics.NewCustomRegistry());
+        var cache = new GraphCache(new GraphCacheOptions(folder.Graphs), metrics, NullLogger.Instance);
+
+        Assert.Equal(isSame, cache.TryAdd(key, mine, isSame ? fingerprint : "another", CancellationToken.None));
+        Assert.Equal(unsaved, metrics.GraphCacheGraphs.WithLabels("unsaved").Value);
+        Assert.Equal(fingerprint, KeptGraph.Check(kept, key, CancellationToken.None));
+        Assert.False(Directory.Exists(mine));
     }
 
     [Fact]
