@@ -73,6 +73,9 @@ public sealed class RunCost
         return 0;
     }
 
+    /// <summary>Whether a run of so many rows takes so long that sharing it could ever be worth it.</summary>
+    internal bool MaySave(long rows) => PredictTicks(rows) >= WorthTicks;
+
     /// <summary>
     /// The most rows that are worth one run: <paramref name="rows"/>, where requests of so many gain nothing from being put together.
     /// A size that nobody has tried counts as worth it once the one before it does.

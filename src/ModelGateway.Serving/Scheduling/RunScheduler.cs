@@ -25,7 +25,8 @@ namespace ModelGateway.Serving.Scheduling;
 /// </remarks>
 public sealed class RunScheduler
 {
-    // One cut in so many is not what is thought best, so that a change of the model's habits is noticed: a batch where batches do not pay, a single run where they do.
+    // One cut in so many is not what is thought best, so that a change of the model's habits is noticed: a batch where batches do not pay, and where they do a single
+    // run and a larger batch in turn. Where none pays nobody need ever wait for another, so one in so many is made to.
     private const int TriedEvery = 64;
     private const int TriedRequests = 4;
 
@@ -45,6 +46,8 @@ public sealed class RunScheduler
     private int _waiting;
     private int _tickets;
     private int _turn;
+    private int _entered;
+    private volatile bool _isTryDue;
 
     /// <summary>The scheduler of a pool.</summary>
     /// <param name="pool">The instances.</param>
@@ -92,7 +95,7 @@ public sealed class RunScheduler
         }
 
         // Where batches pay, who is not alone goes by way of the queue: others may be about to come.
-        return (_pool.Lent == 0 || WorthRows(rows) <= rows) && _pool.TryRent(out lease);
+        return (_pool.Lent == 0 || (WorthRows(rows) <= rows && !IsTimeToTry(rows))) && _pool.TryRent(out lease);
     }
 
     /// <summary>Runs on the lease that <see cref="TryEnter"/> gave; throws what <see cref="IModelInstance.Run"/> throws.</summary>
@@ -244,6 +247,18 @@ public sealed class RunScheduler
 
     private long WorthRows(long rows) => _rules is not { } rules ? rows : rules.IsAutomatic ? Cost.WorthRows(rows, rules.MaxRows) : rules.MaxRows;
 
+    // Counted by several threads without a lock: about so many will do.
+    private bool IsTimeToTry(long rows)
+    {
+        if (_rules is not { IsAutomatic: true } || !Cost.MaySave(rows) || ++_entered % TriedEvery != 0)
+        {
+            return false;
+        }
+
+        _isTryDue = true;
+        return true;
+    }
+
     private RunBatch? Cut()
     {
         lock (_gate)
@@ -276,9 +291,20 @@ public sealed class RunScheduler
     private long MostRows(PendingRun first, BatchRules rules)
     {
         long worth = WorthRows(first.Rows);
-        if (rules.IsAutomatic && ++_turn % TriedEvery == 0)
+        if (rules.IsAutomatic)
         {
-            return worth > first.Rows ? first.Rows : Math.Min(rules.MaxRows, first.Rows * TriedRequests);
+            bool isTurn = ++_turn % TriedEvery == 0;
+            bool isDue = _isTryDue;
+            _isTryDue = false;
+            if (worth <= first.Rows && (isTurn || isDue))
+            {
+                return Math.Min(rules.MaxRows, first.Rows * TriedRequests);
+            }
+
+            if (isTurn)
+            {
+                return _turn / TriedEvery % 2 == 1 ? first.Rows : Math.Min(rules.MaxRows, 2 * worth);
+            }
         }
 
         long most = rules.Target(_line.Rows, worth);

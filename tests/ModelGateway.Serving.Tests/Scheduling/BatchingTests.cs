@@ -310,6 +310,60 @@ public sealed class BatchingTests : IDisposable
         Assert.Equal([.. Enumerable.Repeat(1L, 63), 3L], _runs);
     }
 
+    [Theory]
+    [InlineData(30, 320, 2)]
+    [InlineData(3, 30, 0)]
+    public void TryEnter_BatchesSeemNotToPay_OneNowAndThenWaitsForOthers(int single, int eight, int waits)
+    {
+        Create(concurrency: 2, cost: Cost((1, single), (8, eight)), isAutomatic: true);
+        Assert.True(_scheduler!.TryEnter(X(0, 1), out InstanceLease? other));
+
+        Assert.Equal(waits, Enumerable.Range(0, 128).Count(_ => !Enters()));
+        other.Dispose();
+        Assert.All(Enumerable.Range(0, 128), _ => Assert.True(Enters()));
+    }
+
+    [Fact]
+    public async Task RunAsync_BatchesSeemNotToPayAndOneWaitedForOthers_TheyAreJoinedFromThenOn()
+    {
+        Create(concurrency: 2, cost: Cost((1, 30), (8, 320)), isAutomatic: true, length: 1000);
+        Assert.True(_pool!.TryRent(out InstanceLease? one));
+        while (Enters())
+        {
+        }
+
+        Assert.True(_pool.TryRent(out InstanceLease? two));
+        Task<RunOutcome>[] runs = [.. Enumerable.Range(0, 6).Select(i => RunAsync(X(i, 1)))];
+
+        one.Dispose();
+
+        await AssertDoubledAsync(runs);
+
+        // What the four cost shows that batches pay.
+        Assert.Equal([4L, 2L], _runs);
+        two.Dispose();
+    }
+
+    [Fact]
+    public async Task RunAsync_BatchesPay_TriesSingleRunsAndLargerBatchesNowAndThen()
+    {
+        Create(cost: Cost((1, 300), (4, 600), (8, 8_000)), isAutomatic: true, length: 1000);
+        Assert.True(_pool!.TryRent(out InstanceLease? held));
+        Task<RunOutcome>[] runs = [.. Enumerable.Range(0, (63 * 4) + 1 + (63 * 4) + 8).Select(i => RunAsync(X(i, 1)))];
+
+        held.Dispose();
+
+        await AssertDoubledAsync(runs);
+        Assert.Equal([.. Enumerable.Repeat(4L, 63), 1L, .. Enumerable.Repeat(4L, 63), 8L], _runs);
+    }
+
+    private bool Enters()
+    {
+        bool enters = _scheduler!.TryEnter(X(0, 1), out InstanceLease? lease);
+        lease?.Dispose();
+        return enters;
+    }
+
     private static long Microseconds(long count) => count * Stopwatch.Frequency / 1_000_000;
 
     private static RunCost Cost(params (int Rows, int Microseconds)[] runs)
