@@ -12,7 +12,7 @@ namespace ModelGateway.Serving.Runtime.Onnx;
 /// <para>A model starts with one session, of the kind that its configuration asks for; by default its runs use the pool that all models share. Two things are made in the background
 /// while it serves, by <see cref="SessionMaker"/>, and where they cannot be made all stays as it was:</para>
 /// <para>A session whose runs use no thread but their caller's, where that is likely to get more done. <see cref="PoolGain"/> says which of the two a run takes; those
-/// of a tenth of a millisecond always take it.</para>
+/// under a tenth of a millisecond always take it, unasked.</para>
 /// <para>Of a tiny model further sessions like the first, one for each core, once its runs overlap: every run of a session takes one lock of ONNX Runtime's and counts in its
 /// memory, which costs runs of some microseconds that overlap on two cores a quarter more, and now and then a turn of the scheduler (measured: 3.7 and 3.0 microseconds a run).</para>
 /// <para><c>_first</c> is replaced as a whole and <c>_own</c> set once, both under <c>_gate</c>.</para>
