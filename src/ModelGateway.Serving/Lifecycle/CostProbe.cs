@@ -29,7 +29,7 @@ internal static class CostProbe
         if (warmup > Cheap)
         {
             // The first run sets up what later ones find, so this is too much; the first requests put it right.
-            cost.Count(rows, RunRows.BytesOf(example), (long)(warmup.TotalSeconds * Stopwatch.Frequency));
+            cost.Count(rows, NamedTensor.BytesOf(example), (long)(warmup.TotalSeconds * Stopwatch.Frequency));
             return;
         }
 
@@ -71,7 +71,7 @@ internal static class CostProbe
                     output.Dispose();
                 }
 
-                cost.Count(rows, RunRows.BytesOf(inputs), Stopwatch.GetTimestamp() - started);
+                cost.Count(rows, NamedTensor.BytesOf(inputs), Stopwatch.GetTimestamp() - started);
             }
         }
         catch (ModelRunException)

@@ -23,7 +23,7 @@ internal sealed class PendingRun : IValueTaskSource<RunOutcome>
         Outputs = outputs;
         Stop = stop;
         Rows = RunRows.Of(inputs);
-        Bytes = RunRows.BytesOf(inputs);
+        Bytes = NamedTensor.BytesOf(inputs);
         CanBeJoined = canBeJoined;
         Queued = time.GetTimestamp();
         _time = time;

@@ -139,7 +139,7 @@ internal sealed class RunBatch(IReadOnlyList<PendingRun> members) : IThreadPoolW
                 runs[i].Result = new RunOutcome(waited[i], Stopwatch.GetElapsedTime(begun, split)) { Outputs = parts[i] };
             }
 
-            count(new RunFigures(inputs[0].Tensor.Shape[0], RunRows.BytesOf(inputs), runs.Count, joined - begun, ran - joined, split - ran));
+            count(new RunFigures(inputs[0].Tensor.Shape[0], NamedTensor.BytesOf(inputs), runs.Count, joined - begun, ran - joined, split - ran));
             return true;
         }
         catch (Exception)

@@ -9,18 +9,6 @@ internal static class RunRows
     /// <summary>The first dimension of the first input; at least 1, also where it has none.</summary>
     public static long Of(IReadOnlyList<NamedTensor> inputs) => inputs.Count > 0 && inputs[0].Tensor.Shape is [> 0 and var rows, ..] ? rows : 1;
 
-    /// <summary>Of all inputs together.</summary>
-    public static long BytesOf(IReadOnlyList<NamedTensor> inputs)
-    {
-        long bytes = 0;
-        for (int i = 0; i < inputs.Count; i++)
-        {
-            bytes += inputs[i].Tensor.Data.Length;
-        }
-
-        return bytes;
-    }
-
     /// <summary>Whether every input has the same number of rows, so that others' rows may follow. Not so where optional inputs are given.</summary>
     public static bool CanBeJoined(IReadOnlyList<NamedTensor> inputs, ModelSignature signature)
     {

@@ -25,11 +25,6 @@ namespace ModelGateway.Serving.Scheduling;
 /// </remarks>
 public sealed class RunScheduler
 {
-    // One cut in so many is not what is thought best, so that a change of the model's habits is noticed: a batch where batches do not pay, and where they do a single
-    // run and a larger batch in turn. Where none pays nobody need ever wait for another, so one in so many is made to.
-    private const int TriedEvery = 64;
-    private const int TriedRequests = 4;
-
     private readonly Lock _gate = new();
     private readonly InstancePool _pool;
     private readonly RunWorkers _workers;
@@ -39,15 +34,13 @@ public sealed class RunScheduler
     private readonly TimeProvider _time;
     private readonly Action<RunFigures> _count;
     private readonly RunLine _line = new();
+    private readonly BatchTrials _trials = new();
     private readonly QueueClock _clock;
     private readonly int _length;
     private readonly ITimer? _delay;
     private volatile BatchRules? _rules;
     private int _waiting;
     private int _tickets;
-    private int _turn;
-    private int _entered;
-    private volatile bool _isTryDue;
 
     /// <summary>The scheduler of a pool.</summary>
     /// <param name="pool">The instances.</param>
@@ -89,13 +82,13 @@ public sealed class RunScheduler
     {
         lease = null;
         long rows = RunRows.Of(inputs);
-        if (Waiting > 0 || !Cost.Short.Includes(RunRows.BytesOf(inputs)))
+        if (Waiting > 0 || !Cost.Short.Includes(NamedTensor.BytesOf(inputs)))
         {
             return false;
         }
 
         // Where batches pay, who is not alone goes by way of the queue: others may be about to come.
-        return (_pool.Lent == 0 || (WorthRows(rows) <= rows && !IsTimeToTry(rows))) && _pool.TryRent(out lease);
+        return (_pool.Lent == 0 || (WorthRows(rows) <= rows && !IsTimeToWait(rows))) && _pool.TryRent(out lease);
     }
 
     /// <summary>Runs on the lease that <see cref="TryEnter"/> gave; throws what <see cref="IModelInstance.Run"/> throws.</summary>
@@ -111,7 +104,7 @@ public sealed class RunScheduler
         IReadOnlyList<OutputValue> values = lease.Instance.Run(inputs, outputs, stop);
         long ticks = Stopwatch.GetTimestamp() - started;
         ran = ToTime(ticks);
-        CountHere(RunRows.Of(inputs), RunRows.BytesOf(inputs), ticks);
+        CountHere(RunRows.Of(inputs), NamedTensor.BytesOf(inputs), ticks);
         return values;
     }
 
@@ -247,17 +240,7 @@ public sealed class RunScheduler
 
     private long WorthRows(long rows) => _rules is not { } rules ? rows : rules.IsAutomatic ? Cost.WorthRows(rows, rules.MaxRows) : rules.MaxRows;
 
-    // Counted by several threads without a lock: about so many will do.
-    private bool IsTimeToTry(long rows)
-    {
-        if (_rules is not { IsAutomatic: true } || !Cost.MaySave(rows) || ++_entered % TriedEvery != 0)
-        {
-            return false;
-        }
-
-        _isTryDue = true;
-        return true;
-    }
+    private bool IsTimeToWait(long rows) => _rules is { IsAutomatic: true } && Cost.MaySave(rows) && _trials.IsTimeToWait();
 
     private RunBatch? Cut()
     {
@@ -291,20 +274,9 @@ public sealed class RunScheduler
     private long MostRows(PendingRun first, BatchRules rules)
     {
         long worth = WorthRows(first.Rows);
-        if (rules.IsAutomatic)
+        if (rules.IsAutomatic && _trials.Next(first.Rows, worth, rules.MaxRows) is { } tried)
         {
-            bool isTurn = ++_turn % TriedEvery == 0;
-            bool isDue = _isTryDue;
-            _isTryDue = false;
-            if (worth <= first.Rows && (isTurn || isDue))
-            {
-                return Math.Min(rules.MaxRows, first.Rows * TriedRequests);
-            }
-
-            if (isTurn)
-            {
-                return _turn / TriedEvery % 2 == 1 ? first.Rows : Math.Min(rules.MaxRows, 2 * worth);
-            }
+            return tried;
         }
 
         long most = rules.Target(_line.Rows, worth);

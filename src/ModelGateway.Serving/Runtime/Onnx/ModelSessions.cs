@@ -62,7 +62,7 @@ internal sealed class ModelSessions : IDisposable
     {
         ModelSession[] first = _first;
         ModelSession session = first.Length == 1 ? first[0] : first[Cores.Mine & (first.Length - 1)];
-        long bytes = BytesOf(inputs);
+        long bytes = NamedTensor.BytesOf(inputs);
         ModelSession? own = _own;
         bool isShort = _gain.IsShort(bytes);
         if (_runs is null || (isShort && !IsToBeMeasured()))
@@ -120,17 +120,6 @@ internal sealed class ModelSessions : IDisposable
         Array.ForEach(_first, static session => session.Dispose());
         _own?.Dispose();
         _goingAway.Dispose();
-    }
-
-    private static long BytesOf(IReadOnlyList<NamedTensor> inputs)
-    {
-        long bytes = 0;
-        for (int i = 0; i < inputs.Count; i++)
-        {
-            bytes += inputs[i].Tensor.Data.Length;
-        }
-
-        return bytes;
     }
 
     // Once a millisecond at most: a short run on inputs of some size need not stay short.
