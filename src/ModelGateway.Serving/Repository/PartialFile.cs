@@ -10,9 +10,13 @@ namespace ModelGateway.Serving.Repository;
 /// </summary>
 /// <remarks>
 /// <code>
-/// (id).part     the bytes, at their places
-/// (id).pieces   first line: length of a piece, kind of checksum; then a line a finished piece: number, PieceChecksum of its bytes
+/// (id)-(guid).part     the bytes, at their places
+/// (id)-(guid).pieces   first line: length of a piece, kind of checksum; then a line a finished piece: number, PieceChecksum of its bytes
+/// (id)-(guid).new      not locked yet by who has just made it
+/// (id)-(guid).done     whole, and about to be taken in
 /// </code>
+/// No name is used twice: who has locked a file and removes it by its name must not hit the next one of that name.
+///
 /// What a line says is believed only if the bytes still have that checksum: after a power cut the line may be on the disk and the
 /// bytes not. <c>_pieces</c> is guarded by itself.
 /// </remarks>
@@ -20,15 +24,15 @@ internal sealed class PartialFile : IDisposable
 {
     private const int BufferSize = 1 << 18;
     private const string DoneSuffix = ".done";
+    private const string NewSuffix = ".new";
     private const string PartSuffix = ".part";
     private const string PiecesSuffix = ".pieces";
-    private const int OpenAttempts = 10;
     private const int DiskFullUnix = 28;
     private const int DiskFullWindows = unchecked((int)0x80070070);
-    private const int LockedLinux = 11;
-    private const int LockedMac = 35;
-    private const int LockedWindows = unchecked((int)0x80070020);
-    private static readonly TimeSpan LongestTakingIn = TimeSpan.FromHours(1);
+    private const int GuidLength = 32;
+
+    // For a name that only the process that gave it may touch, unless that is gone.
+    private static readonly TimeSpan LongestInPassing = TimeSpan.FromHours(1);
     private readonly string _stem;
     private readonly long _pieceBytes;
     private readonly Func<long, bool> _makeRoom;
@@ -72,14 +76,7 @@ internal sealed class PartialFile : IDisposable
     public static PartialFile Open(string folder, string id, long size, long pieceBytes, Func<long, bool> makeRoom)
     {
         int count = (int)Math.Max(1, (size + pieceBytes - 1) / pieceBytes);
-        string stem = Path.Combine(folder, id);
-        SafeFileHandle? file;
-        for (int attempt = 1; (file = TryOpenHandle(stem + PartSuffix, size, makeRoom, isLast: attempt == OpenAttempts)) is null; attempt++)
-        {
-            // Another process is at it, has just come to its end, or took it for a leftover: two must not write to one file.
-            stem = Path.Combine(folder, $"{id}-{Guid.NewGuid():n}");
-        }
-
+        (string stem, SafeFileHandle file) = TryFind(folder, id) ?? Create(Path.Combine(folder, $"{id}-{Guid.NewGuid():n}"), size, makeRoom);
         try
         {
             return new PartialFile(stem, file, size, pieceBytes, count, makeRoom);
@@ -98,9 +95,8 @@ internal sealed class PartialFile : IDisposable
     {
         foreach (FileInfo part in new DirectoryInfo(folder).EnumerateFiles())
         {
-            // A finished one is about to be taken in, by this process or another, unless that is gone.
-            bool isTakenIn = part.Extension == DoneSuffix && DateTime.UtcNow - part.LastWriteTimeUtc < LongestTakingIn;
-            if (isTakenIn || isKept(Path.GetFileNameWithoutExtension(part.Name), part.LastWriteTimeUtc))
+            bool isInPassing = part.Extension is DoneSuffix or NewSuffix && DateTime.UtcNow - part.LastWriteTimeUtc < LongestInPassing;
+            if (isInPassing || isKept(IdOf(part.Name), part.LastWriteTimeUtc))
             {
                 continue;
             }
@@ -176,19 +172,24 @@ internal sealed class PartialFile : IDisposable
     public string Finish()
     {
         // Renamed while it is still locked: another process that finds it under the old name would go on writing to it.
-        string finished = $"{_stem}-{Guid.NewGuid():n}{DoneSuffix}";
+        string finished = _stem + DoneSuffix;
         File.Move(_stem + PartSuffix, finished);
         Dispose();
         File.Delete(_stem + PiecesSuffix);
+
+        // What broke off in other processes at the same object.
+        string id = IdOf(finished);
+        RemoveAll(Path.GetDirectoryName(finished)!, (other, _) => other != id);
         return finished;
     }
 
     /// <summary>Ends the download and removes what there is of it.</summary>
     public void Discard()
     {
-        Dispose();
+        // While it is locked, as in Finish.
         File.Delete(_stem + PartSuffix);
         File.Delete(_stem + PiecesSuffix);
+        Dispose();
     }
 
     /// <summary>Leaves what there is to be gone on with.</summary>
@@ -225,51 +226,81 @@ internal sealed class PartialFile : IDisposable
         }
     }
 
-    // Null where it is another process's.
-    private static SafeFileHandle? TryOpenHandle(string path, long size, Func<long, bool> makeRoom, bool isLast)
+    // Null where none broke off, or all that did are others' now.
+    private static (string Stem, SafeFileHandle File)? TryFind(string folder, string id)
+    {
+        foreach (string path in Directory.EnumerateFiles(folder, $"{id}*{PartSuffix}"))
+        {
+            if (IdOf(path) == id && TryLock(path) is { } file)
+            {
+                return (Path.ChangeExtension(path, null), file);
+            }
+        }
+
+        return null;
+    }
+
+    private static SafeFileHandle? TryLock(string path)
     {
         try
         {
-            SafeFileHandle file = OpenHandle(path, size, makeRoom);
+            SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
 
-            // Unix opens first and locks then: in between it may have been removed, and a file without a name cannot be finished.
-            if (File.Exists(path) || isLast)
+            // Unix opens first and locks then: in between it may have been removed or finished, and a file without a name cannot be finished.
+            if (File.Exists(path))
             {
                 return file;
             }
 
             file.Dispose();
         }
-        catch (IOException exception) when (!isLast && (exception is FileNotFoundException || IsLocked(exception) || File.Exists(path)))
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // Locked: it may be gone again by now.
+            // Another process is at it, has just come to its end, or took it for a leftover.
         }
 
         return null;
     }
 
-    private static SafeFileHandle OpenHandle(string path, long size, Func<long, bool> makeRoom)
+    private static (string Stem, SafeFileHandle File) Create(string stem, long size, Func<long, bool> makeRoom)
     {
-        if (File.Exists(path))
+        SafeFileHandle file = CreateHandle(stem + NewSuffix, size, makeRoom);
+        try
         {
-            return File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+            // Gets the name under which others look for it only when it is locked.
+            File.Move(stem + NewSuffix, stem + PartSuffix);
+            return (stem, file);
         }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
 
+    private static SafeFileHandle CreateHandle(string path, long size, Func<long, bool> makeRoom)
+    {
         // Its length is taken from the disk at once, so that a full one is noticed before anything is downloaded. The failure then carries
         // no code that would tell it from others, but leaves no file.
         try
         {
             return File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, FileOptions.None, size);
         }
-        catch (IOException exception) when (!IsLocked(exception) && !File.Exists(path) && makeRoom(size))
+        catch (IOException) when (!File.Exists(path) && makeRoom(size))
         {
             return File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, FileOptions.None, size);
         }
     }
 
-    private static bool IsDiskFull(IOException exception) => exception.HResult is DiskFullUnix or DiskFullWindows;
+    // Of a file's name: what stands before the part of it that is never the same twice.
+    private static string IdOf(string path)
+    {
+        string stem = Path.GetFileNameWithoutExtension(path);
+        int end = stem.Length - GuidLength - 1;
+        return end > 0 && stem[end] == '-' ? stem[..end] : stem;
+    }
 
-    private static bool IsLocked(IOException exception) => exception.HResult is LockedLinux or LockedMac or LockedWindows;
+    private static bool IsDiskFull(IOException exception) => exception.HResult is DiskFullUnix or DiskFullWindows;
 
     private List<string> ReadPieces()
     {

@@ -24,7 +24,7 @@ public sealed class PartialFileTests : IDisposable
             partial.Complete(0, checksum.Value);
         }
 
-        string notes = Path.Combine(_folder, "id.pieces");
+        string notes = Directory.GetFiles(_folder, "id-*.pieces").Single();
         string[] lines = File.ReadAllLines(notes);
         File.WriteAllLines(notes, [firstLine.Length > 0 ? firstLine : lines[0], .. lines[1..]]);
 
@@ -32,21 +32,63 @@ public sealed class PartialFileTests : IDisposable
         Assert.Equal(isBelieved, goneOn.IsDone(0));
     }
 
-    /// <summary>What another process has not listed yet it takes for leftovers: whoever opens a download must not lose it to that.</summary>
     [Fact]
-    public async Task Finish_AnotherProcessRemovesLeftoversAllTheTime_HasTheFile()
+    public void Open_SomebodyIsAtIt_BeginsAnotherAndWhoFinishesFirstRemovesWhatTheOtherLeft()
+    {
+        PartialFile first = PartialFile.Open(_folder, "id", 8, 4, static _ => false);
+        using PartialFile other = PartialFile.Open(_folder, "id-2", 8, 4, static _ => false);
+        using (PartialFile second = PartialFile.Open(_folder, "id", 8, 4, static _ => false))
+        {
+            second.Write(0, [1, 2, 3, 4]);
+        }
+
+        first.Write(0, [1, 2, 3, 4, 5, 6, 7, 8]);
+        string finished = first.Finish();
+
+        Assert.Equal([1, 2, 3, 4, 5, 6, 7, 8], File.ReadAllBytes(finished));
+        Assert.Equal([finished], Directory.GetFiles(_folder, "id-*").Where(file => !Path.GetFileName(file).StartsWith("id-2", StringComparison.Ordinal)));
+        Assert.Equal(2, Directory.GetFiles(_folder, "id-2-*").Length);
+    }
+
+    [Fact]
+    public void Open_NameThatAnEarlierVersionGave_IsGoneOnWith()
+    {
+        using (PartialFile partial = PartialFile.Open(_folder, "id", 8, 4, static _ => false))
+        {
+            partial.Write(0, [1, 2, 3, 4]);
+            var checksum = new PieceChecksum();
+            checksum.Append([1, 2, 3, 4]);
+            partial.Complete(0, checksum.Value);
+        }
+
+        foreach (string file in Directory.GetFiles(_folder))
+        {
+            File.Move(file, Path.Combine(_folder, "id" + Path.GetExtension(file)));
+        }
+
+        using PartialFile goneOn = PartialFile.Open(_folder, "id", 8, 4, static _ => false);
+        Assert.True(goneOn.IsDone(0));
+    }
+
+    /// <summary>What other processes have not listed yet they take for leftovers: whoever opens a download must not lose it to that.</summary>
+    [Fact]
+    public async Task Finish_OtherProcessesRemoveLeftoversAllTheTime_HasTheFile()
     {
         using var stop = new CancellationTokenSource();
-        Task other = Task.Run(() =>
-        {
-            while (!stop.IsCancellationRequested)
+
+        // More of them than cores, so that they are interrupted anywhere.
+        Task[] others = [.. Enumerable.Range(0, 8).Select(_ => Task.Factory.StartNew(
+            () =>
             {
-                PartialFile.RemoveAll(_folder, static (_, _) => false);
-            }
-        });
+                while (!stop.IsCancellationRequested)
+                {
+                    PartialFile.RemoveAll(_folder, static (_, _) => false);
+                }
+            },
+            TaskCreationOptions.LongRunning))];
         try
         {
-            for (int i = 0; i < 3000; i++)
+            for (int i = 0; i < 300; i++)
             {
                 byte[] content = BitConverter.GetBytes(i);
                 PartialFile partial = PartialFile.Open(_folder, $"id{i % 2}", content.Length, content.Length, static _ => false);
@@ -55,14 +97,30 @@ public sealed class PartialFileTests : IDisposable
 
                 string finished = partial.Finish();
 
-                Assert.Equal(content, await File.ReadAllBytesAsync(finished));
+                Assert.Equal(content, Read(finished));
                 File.Delete(finished);
             }
         }
         finally
         {
             await stop.CancelAsync();
-            await other;
+            await Task.WhenAll(others);
+        }
+    }
+
+    // Whoever looked for leftovers may hold the lock of a file that has just been finished for a moment.
+    private static byte[] Read(string file)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return File.ReadAllBytes(file);
+            }
+            catch (IOException exception) when (exception is not FileNotFoundException && attempt < 1000)
+            {
+                Thread.Sleep(1);
+            }
         }
     }
 }
