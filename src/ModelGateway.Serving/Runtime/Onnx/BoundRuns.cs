@@ -7,7 +7,7 @@ using ModelGateway.Serving.Tensors;
 namespace ModelGateway.Serving.Runtime.Onnx;
 
 /// <summary>
-/// Runs over memory that is bound once and used again, for small tensors whose shapes come again and again: making native values for each run and having
+/// Runs over memory that is bound once and used again, for small tensors whose shapes come again and again, asked for the same outputs: making native values for each run and having
 /// outputs made by ONNX Runtime costs a tiny model more than its run.
 /// </summary>
 /// <remarks>
@@ -27,7 +27,7 @@ internal sealed class BoundRuns(InferenceSession session, ModelSignature signatu
     /// <summary>Of a run that takes longer it does not show either, and learning takes another one.</summary>
     public static readonly TimeSpan LongestRun = TimeSpan.FromMilliseconds(1);
 
-    // A model that is asked with more shapes than these in turn is run the usual way for the others.
+    // A model that is asked with more shapes than these in turn, or for more choices of outputs, is run the usual way for the others.
     private const int MostShapes = 4;
 
     private readonly Lock _gate = new();
@@ -35,6 +35,7 @@ internal sealed class BoundRuns(InferenceSession session, ModelSignature signatu
         && signature.Inputs.All(static input => input.Type != TensorType.Bytes)
         && signature.Outputs.All(static output => output.Kind == OutputKind.Tensor && output.Values.Type != TensorType.Bytes);
 
+    private readonly string[] _allOutputs = [.. signature.Outputs.Select(static output => output.Name)];
     private volatile BoundShapes[] _known = [];
     private volatile long[][]? _last;
     private volatile bool _isOff;
@@ -45,14 +46,14 @@ internal sealed class BoundRuns(InferenceSession session, ModelSignature signatu
     /// <param name="outputs">The outputs wanted; null for all.</param>
     public BoundSlot? TryRent(IReadOnlyList<NamedTensor> inputs, IReadOnlyList<string>? outputs)
     {
-        if (_isOff || outputs is not null)
+        if (_isOff)
         {
             return null;
         }
 
         foreach (BoundShapes shapes in _known)
         {
-            if (shapes.Fit(inputs))
+            if (shapes.Fit(inputs, outputs ?? _allOutputs))
             {
                 return shapes.Rent(session, overlapped);
             }
@@ -68,7 +69,7 @@ internal sealed class BoundRuns(InferenceSession session, ModelSignature signatu
     /// <param name="options">Its options, with which it can be made again.</param>
     public void Learn(IReadOnlyList<NamedTensor> inputs, IReadOnlyList<string>? outputs, IReadOnlyList<OutputValue> made, RunOptions options)
     {
-        if (!_isPossible || _isOff || outputs is not null || BytesOf(inputs) is var bytes && bytes > LargestRun)
+        if (!_isPossible || _isOff || BytesOf(inputs) is var bytes && bytes > LargestRun)
         {
             return;
         }
@@ -99,7 +100,7 @@ internal sealed class BoundRuns(InferenceSession session, ModelSignature signatu
 
         lock (_gate)
         {
-            if (!_isDisposed && _known.Length < MostShapes && !_known.Any(known => known.Fit(inputs)))
+            if (!_isDisposed && _known.Length < MostShapes && !_known.Any(known => known.Fit(inputs, outputs ?? _allOutputs)))
             {
                 _known = [.. _known, shapes];
                 return;
@@ -163,22 +164,30 @@ internal sealed record BoundTensor(string Name, TensorType Type, long[] Shape)
     public int Length => (int)TensorShape.CountElements(Shape) * Type.ElementSize();
 }
 
-/// <summary>The slots for one set of shapes. Any thread; a slot is out or waits here.</summary>
+/// <summary>The slots for one set of shapes and of outputs. Any thread; a slot is out or waits here.</summary>
 internal sealed class BoundShapes(BoundTensor[] inputs, BoundTensor[] outputs) : IDisposable
 {
     private readonly ConcurrentBag<BoundSlot> _free = [];
 
-    /// <summary>Whether inputs have these shapes, in the same order.</summary>
-    public bool Fit(IReadOnlyList<NamedTensor> tensors)
+    /// <summary>Whether inputs have these shapes and outputs these names, in the same order.</summary>
+    public bool Fit(IReadOnlyList<NamedTensor> tensors, IReadOnlyList<string> wanted)
     {
-        if (tensors.Count != inputs.Length)
+        if (tensors.Count != inputs.Length || wanted.Count != outputs.Length)
         {
             return false;
         }
 
+        for (int i = 0; i < outputs.Length; i++)
+        {
+            if (!string.Equals(wanted[i], outputs[i].Name, StringComparison.Ordinal))
+            {
+                return false;
+            }
+        }
+
         for (int i = 0; i < inputs.Length; i++)
         {
-            if (!tensors[i].Tensor.Shape.AsSpan().SequenceEqual(inputs[i].Shape) || !ReferenceEqualsOrSame(tensors[i].Name, inputs[i].Name) || tensors[i].Tensor.Type != inputs[i].Type)
+            if (!tensors[i].Tensor.Shape.AsSpan().SequenceEqual(inputs[i].Shape) || !string.Equals(tensors[i].Name, inputs[i].Name, StringComparison.Ordinal) || tensors[i].Tensor.Type != inputs[i].Type)
             {
                 return false;
             }
@@ -250,8 +259,6 @@ internal sealed class BoundShapes(BoundTensor[] inputs, BoundTensor[] outputs) :
             slot.Free();
         }
     }
-
-    private static bool ReferenceEqualsOrSame(string one, string other) => ReferenceEquals(one, other) || string.Equals(one, other, StringComparison.Ordinal);
 }
 
 /// <summary>Pinned memory with its native values, bound to the session's inputs and outputs. Of one run at a time; disposing gives it back.</summary>
@@ -275,7 +282,7 @@ internal sealed class BoundSlot : IDisposable
     }
 
     /// <summary>Runs on these inputs.</summary>
-    /// <returns>All outputs, in managed memory of their own.</returns>
+    /// <returns>The outputs that are bound, in managed memory of their own.</returns>
     public OutputValue[] Run(InferenceSession session, RunOptions options, IReadOnlyList<NamedTensor> inputs)
     {
         for (int i = 0; i < _inputBytes.Length; i++)
