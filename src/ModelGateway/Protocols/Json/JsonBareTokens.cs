@@ -6,7 +6,7 @@ namespace ModelGateway.Protocols.Json;
 /// <summary>
 /// Finds NaN, Infinity and -Infinity where a JSON value may stand (Python and others write them so; RFC 8259 and
 /// <see cref="System.Text.Json.Utf8JsonReader"/> know no such tokens) and puts quotes over their first and last byte.
-/// A body without these letters costs two vectorised searches and no copy.
+/// A body without their first letters costs one vectorised search and no copy.
 /// </summary>
 internal static class JsonBareTokens
 {
@@ -26,7 +26,9 @@ internal static class JsonBareTokens
     /// <summary>A copy of the text with its bare tokens quoted, the caller's to dispose; null where there are none.</summary>
     public static TensorBuffer? Quote(ReadOnlySpan<byte> json)
     {
-        if (json.IndexOf(NaN) < 0 && json.IndexOf(Infinity) < 0)
+        // Numbers have neither letter, and looking for a letter takes a fifth of looking for a word.
+        int first = json.IndexOfAny(NaN[0], Infinity[0]);
+        if (first < 0 || (json[first..].IndexOf(NaN) < 0 && json[first..].IndexOf(Infinity) < 0))
         {
             return null;
         }
