@@ -1,4 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Runtime.ExceptionServices;
 using System.Text;
 
 namespace ModelGateway.Caching.Memcached;
@@ -9,11 +11,15 @@ internal sealed class MemcachedEpochs(MemcachedKeys keys, MemcachedRing ring, IR
     // A second round is rare: somebody else set one between question and answer. A third hardly happens: it was evicted at once.
     private const int MostRounds = 4;
 
-    /// <summary>What stands in each scope; where nothing stood, one of several callers sets its <paramref name="ifAbsent"/>.</summary>
-    public async Task<long[]> GetAsync(IReadOnlyList<string> scopes, long ifAbsent, CancellationToken cancellationToken)
+    /// <summary>
+    /// What stands in each scope; where nothing stood, one of several callers sets its <paramref name="ifAbsent"/>. Null for what a server holds that does not
+    /// answer; throws where none does.
+    /// </summary>
+    public async Task<long?[]> GetAsync(IReadOnlyList<string> scopes, long ifAbsent, CancellationToken cancellationToken)
     {
         byte[][] names = [.. scopes.Select(keys.OfEpoch)];
-        long[] epochs = new long[names.Length];
+        long?[] epochs = new long?[names.Length];
+        var failures = new Failures();
         int[] open = [.. Enumerable.Range(0, names.Length)];
         for (int round = 0; open.Length > 0; round++)
         {
@@ -22,10 +28,11 @@ internal sealed class MemcachedEpochs(MemcachedKeys keys, MemcachedRing ring, IR
                 throw new IOException("Memcached does not keep epochs: they are gone as soon as they are set.");
             }
 
-            List<(int Place, ulong? Cas)> absent = await ReadAsync(names, open, epochs, cancellationToken);
-            open = await SetAbsentAsync(names, absent, epochs, ifAbsent, cancellationToken);
+            List<(int Place, ulong? Cas)> absent = await ReadAsync(names, open, epochs, failures, cancellationToken);
+            open = await SetAbsentAsync(names, absent, epochs, ifAbsent, failures, cancellationToken);
         }
 
+        failures.ThrowIfAll(epochs);
         return epochs;
     }
 
@@ -38,7 +45,7 @@ internal sealed class MemcachedEpochs(MemcachedKeys keys, MemcachedRing ring, IR
     }
 
     // Fills in those that are there; the others with the mark of the item that is no epoch, if there is one.
-    private async Task<List<(int Place, ulong? Cas)>> ReadAsync(byte[][] names, int[] places, long[] epochs, CancellationToken cancellationToken)
+    private async Task<List<(int Place, ulong? Cas)>> ReadAsync(byte[][] names, int[] places, long?[] epochs, Failures failures, CancellationToken cancellationToken)
     {
         var batch = new MemcachedBatch(ring, nodes);
         MemcachedRequest[] requests = [.. places.Select(place => batch.To(names[place]).Get(names[place], withCas: true))];
@@ -46,15 +53,22 @@ internal sealed class MemcachedEpochs(MemcachedKeys keys, MemcachedRing ring, IR
         List<(int Place, ulong? Cas)> absent = [];
         for (int index = 0; index < places.Length; index++)
         {
-            // Thrown where the request failed; what others hold in their buffers then goes to the garbage collector.
-            MemcachedAnswer answer = await requests[index].Task;
+            if (await failures.AnswerOfAsync(requests[index]) is not { } answer)
+            {
+                continue;
+            }
+
             using (answer.Value)
             {
                 if (answer.Code == AnswerCodes.Missing)
                 {
                     absent.Add((places[index], null));
                 }
-                else if (answer.Value is null || !long.TryParse(answer.Value.Memory.Span, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out epochs[places[index]]))
+                else if (answer.Value is not null && long.TryParse(answer.Value.Memory.Span, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long epoch))
+                {
+                    epochs[places[index]] = epoch;
+                }
+                else
                 {
                     absent.Add((places[index], answer.Cas));
                 }
@@ -65,7 +79,7 @@ internal sealed class MemcachedEpochs(MemcachedKeys keys, MemcachedRing ring, IR
     }
 
     // Gives the places of those that somebody else changed meanwhile.
-    private async Task<int[]> SetAbsentAsync(byte[][] names, List<(int Place, ulong? Cas)> absent, long[] epochs, long epoch, CancellationToken cancellationToken)
+    private async Task<int[]> SetAbsentAsync(byte[][] names, List<(int Place, ulong? Cas)> absent, long?[] epochs, long epoch, Failures failures, CancellationToken cancellationToken)
     {
         byte[] value = Encode(epoch);
         var batch = new MemcachedBatch(ring, nodes);
@@ -79,7 +93,12 @@ internal sealed class MemcachedEpochs(MemcachedKeys keys, MemcachedRing ring, IR
         List<int> open = [];
         for (int index = 0; index < requests.Length; index++)
         {
-            if ((await requests[index].Task).Code == AnswerCodes.Done)
+            if (await failures.AnswerOfAsync(requests[index]) is not { } answer)
+            {
+                continue;
+            }
+
+            if (answer.Code == AnswerCodes.Done)
             {
                 epochs[absent[index].Place] = epoch;
             }
@@ -93,4 +112,33 @@ internal sealed class MemcachedEpochs(MemcachedKeys keys, MemcachedRing ring, IR
     }
 
     private static byte[] Encode(long epoch) => Encoding.ASCII.GetBytes(epoch.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>Of one call: the first of the requests that failed.</summary>
+    private sealed class Failures
+    {
+        private Exception? _first;
+
+        /// <summary>The answer; null where the request failed.</summary>
+        [SuppressMessage("Design", "CA1031", Justification = "Whatever a server's connection failed with, the other servers' answers count.")]
+        public async ValueTask<MemcachedAnswer?> AnswerOfAsync(MemcachedRequest request)
+        {
+            try
+            {
+                return await request.Task;
+            }
+            catch (Exception exception)
+            {
+                _first ??= exception;
+                return null;
+            }
+        }
+
+        public void ThrowIfAll(long?[] epochs)
+        {
+            if (_first is not null && Array.TrueForAll(epochs, static epoch => epoch is null))
+            {
+                ExceptionDispatchInfo.Throw(_first);
+            }
+        }
+    }
 }

@@ -105,7 +105,7 @@ public sealed class MemcachedPredictionStore : IPredictionStore
         }
     }
 
-    public async ValueTask<IReadOnlyList<long>> GetEpochsAsync(IReadOnlyList<string> scopes, long ifAbsent, CancellationToken cancellationToken)
+    public async ValueTask<IReadOnlyList<long?>> GetEpochsAsync(IReadOnlyList<string> scopes, long ifAbsent, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         return await _epochs.GetAsync(scopes, ifAbsent, cancellationToken);

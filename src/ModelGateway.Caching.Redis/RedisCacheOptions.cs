@@ -19,7 +19,7 @@ public sealed class RedisCacheOptions
     [Description("Password. Prefer PasswordFile.")]
     public string? Password { get; set; }
 
-    [Description("File that holds the password.")]
+    [Description("File that holds the password, read at the start.")]
     public string? PasswordFile { get; set; }
 
     [Description("Whether connections are encrypted.")]

@@ -102,36 +102,28 @@ internal sealed class RedisPredictionStore : IPredictionStore
     public async ValueTask ReleaseClaimAsync(PredictionKey key, CancellationToken cancellationToken) =>
         await WaitAsync(Ready(cancellationToken).ScriptEvaluateAsync(Release, [_keys.Claim(key)], [_owner], CommandFlags.NoScriptCache), cancellationToken);
 
-    public async ValueTask<IReadOnlyList<long>> GetEpochsAsync(IReadOnlyList<string> scopes, long ifAbsent, CancellationToken cancellationToken)
+    public async ValueTask<IReadOnlyList<long?>> GetEpochsAsync(IReadOnlyList<string> scopes, long ifAbsent, CancellationToken cancellationToken)
     {
         IDatabase database = Ready(cancellationToken);
-        RedisValue[] found = await WaitAsync(Task.WhenAll(scopes.Select(scope => ReadEpochAsync(database, scope))), cancellationToken);
-        long[] epochs = new long[found.Length];
-        List<Task<bool>> missing = [];
-        for (int index = 0; index < found.Length; index++)
+
+        // They share their trips. A node of a cluster that is away holds up what lies on it, and no other.
+        Task<long>[] pending = [.. scopes.Select(EpochAsync)];
+        await Task.WhenAll(pending).ContinueWith(
+            static settled => _ = settled.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        return pending.Length > 0 && Array.TrueForAll(pending, static one => !one.IsCompletedSuccessfully)
+            ? [await pending[0]]
+            : [.. pending.Select(static one => one.IsCompletedSuccessfully ? one.Result : (long?)null)];
+
+        async Task<long> EpochAsync(string scope)
         {
-            if (!IsEpoch(found[index], out epochs[index]))
+            RedisValue found = await WaitAsync(ReadEpochAsync(database, scope), cancellationToken);
+            if (IsEpoch(found, out long epoch))
             {
-                missing.Add(BeginEpochAsync(index, found[index].IsNull ? When.NotExists : When.Always));
+                return epoch;
             }
-        }
 
-        if (missing.Count > 0)
-        {
-            await WaitAsync(Task.WhenAll(missing), cancellationToken);
-        }
-
-        return epochs;
-
-        // What is no number is nobody's epoch, and goes.
-        async Task<bool> BeginEpochAsync(int index, When when)
-        {
-            // One trip: they go out one behind the other on the same connection.
-            Task set = database.StringSetAsync(_keys.Epoch(scopes[index]), ifAbsent, null, when);
-            Task<RedisValue> read = ReadEpochAsync(database, scopes[index]);
-            await Task.WhenAll(set, read);
-            epochs[index] = IsEpoch(await read, out long stands) ? stands : ifAbsent;
-            return true;
+            found = await WaitAsync(BeginEpochAsync(database, scope, ifAbsent, found.IsNull ? When.NotExists : When.Always), cancellationToken);
+            return IsEpoch(found, out epoch) ? epoch : ifAbsent;
         }
     }
 
@@ -156,6 +148,16 @@ internal sealed class RedisPredictionStore : IPredictionStore
 
     // Of the primary: a replica may not have heard of a purge yet.
     private Task<RedisValue> ReadEpochAsync(IDatabase database, string scope) => database.StringGetAsync(_keys.Epoch(scope), CommandFlags.DemandMaster);
+
+    // What is no number is nobody's epoch, and goes.
+    private async Task<RedisValue> BeginEpochAsync(IDatabase database, string scope, long epoch, When when)
+    {
+        // One trip: they go out one behind the other on the same connection.
+        Task set = database.StringSetAsync(_keys.Epoch(scope), epoch, null, when);
+        Task<RedisValue> read = ReadEpochAsync(database, scope);
+        await Task.WhenAll(set, read);
+        return await read;
+    }
 
     // The client reads nothing at all as zero.
     private static bool IsEpoch(RedisValue value, out long epoch)

@@ -225,6 +225,40 @@ public sealed class MemcachedPredictionStoreTests : IAsyncLifetime
         Assert.InRange(onFirst.Count(there => there), 1, 63);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task GetEpochsAsync_OneOfTwoServersAway_GivesThoseOfTheOther(bool hangs)
+    {
+        (MemcachedServer kept, MemcachedServer away) = (await StartAsync(), await StartAsync());
+        IPredictionStore store = await OpenAsync($"Servers={kept.Address},{away.Address}");
+        IPredictionStore onlyKept = await OpenAsync($"Servers={kept.Address}");
+        string[] scopes = [.. Enumerable.Range(0, 32).Select(number => $"model-{number}")];
+        await EventuallyAsync(async () => (await store.GetEpochsAsync(scopes, 7, _deadline)).All(epoch => epoch == 7));
+        bool[] onKept = [.. (await onlyKept.GetEpochsAsync(scopes, 9, _deadline)).Select(epoch => epoch == 7)];
+        if (hangs)
+        {
+            away.Pause();
+        }
+        else
+        {
+            await away.KillAsync();
+        }
+
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+        IReadOnlyList<long?> epochs = await store.GetEpochsAsync(scopes, 8, deadline.Token);
+
+        Assert.Equal(onKept, epochs.Select(epoch => epoch == 7));
+        Assert.Equal(onKept, epochs.Select(epoch => epoch is not null));
+        Assert.InRange(onKept.Count(there => there), 1, 31);
+        await kept.KillAsync();
+        await Assert.ThrowsAnyAsync<Exception>(() => store.GetEpochsAsync(scopes, 8, deadline.Token).AsTask());
+        if (hangs)
+        {
+            away.Resume();
+        }
+    }
+
     [Fact]
     public async Task AnyCall_OneOfTwoServersGone_FailsForItsKeysAlone()
     {
@@ -260,8 +294,8 @@ public sealed class MemcachedPredictionStoreTests : IAsyncLifetime
         IPredictionStore store = await OpenAsync($"Servers={server.Address}");
         Assert.Equal("HD", await AskAsync(server, "ms modelgateway:1:e:iris 5 T0\r\nhello\r\n"));
 
-        IReadOnlyList<long> set = await store.GetEpochsAsync(["iris", "iris/1"], 7, _deadline);
-        IReadOnlyList<long> kept = await store.GetEpochsAsync(["iris", "iris/1"], 9, _deadline);
+        IReadOnlyList<long?> set = await store.GetEpochsAsync(["iris", "iris/1"], 7, _deadline);
+        IReadOnlyList<long?> kept = await store.GetEpochsAsync(["iris", "iris/1"], 9, _deadline);
 
         Assert.Equal([7L, 7L], set);
         Assert.Equal([7L, 7L], kept);

@@ -52,6 +52,34 @@ public sealed class RedisTopologyTests
     }
 
     [Fact]
+    public async Task Cluster_NodeDies_EpochsOnTheOthersAreStillRead()
+    {
+        await using RedisCluster cluster = await RedisCluster.StartAsync();
+        foreach (RedisServer node in cluster.Nodes)
+        {
+            // Else the others refuse everything as soon as they miss one of them.
+            await node.RunAsync("CONFIG", "SET", "cluster-require-full-coverage", "no");
+        }
+
+        await using IPredictionStore store = RedisSection.Open($"Configuration={cluster.Nodes[0].Address}");
+        await store.AnswersAsync();
+        string[] scopes = [.. Enumerable.Range(0, 32).Select(number => $"model-{number}")];
+        Assert.All(await store.GetEpochsAsync(scopes, 7, CancellationToken.None), epoch => Assert.Equal(7, epoch));
+
+        await cluster.Nodes[2].KillAsync();
+
+        IReadOnlyList<long?> epochs = [];
+        await StoreCalls.UntilAsync(async () =>
+        {
+            using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+            epochs = await store.GetEpochsAsync(scopes, 8, deadline.Token);
+            return epochs.Any(epoch => epoch is null);
+        });
+        Assert.All(epochs, epoch => Assert.True(epoch is null or 7));
+        Assert.InRange(epochs.Count(epoch => epoch is null), 1, 31);
+    }
+
+    [Fact]
     public async Task Sentinel_PrimaryDies_GoesOnWithTheNext()
     {
         await using RedisServer primary = await RedisServer.StartAsync("repl-diskless-sync-delay 0");

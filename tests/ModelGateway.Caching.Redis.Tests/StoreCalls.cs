@@ -29,7 +29,7 @@ internal static class StoreCalls
     public static async Task<long> EpochAsync(this IPredictionStore store, string scope, long ifAbsent)
     {
         using var deadline = new CancellationTokenSource(Patience);
-        return (await store.GetEpochsAsync([scope], ifAbsent, deadline.Token))[0];
+        return (await store.GetEpochsAsync([scope], ifAbsent, deadline.Token))[0]!.Value;
     }
 
     /// <summary>Waits until it answers and takes writes.</summary>

@@ -598,7 +598,7 @@ public abstract class PredictionStoreContract : IAsyncLifetime
     private static async Task<long[]> EpochsAsync(IPredictionStore store, long ifAbsent, params string[] scopes)
     {
         using CancellationTokenSource deadline = Deadline();
-        return [.. await store.GetEpochsAsync(scopes, ifAbsent, deadline.Token)];
+        return [.. (await store.GetEpochsAsync(scopes, ifAbsent, deadline.Token)).Select(epoch => Assert.NotNull(epoch))];
     }
 
     private static async Task SetEpochAsync(IPredictionStore store, string scope, long epoch)

@@ -49,11 +49,12 @@ public interface IPredictionStore : IAsyncDisposable
     /// <summary>
     /// The epochs that enter the keys: where a purge sets a new one, everything made under the one before is out of reach. One that is not there
     /// (never set, or evicted) is set to that of <paramref name="ifAbsent"/>, by one of several callers; the answer is what then stands there.
+    /// A store of several servers says null for what lies on one that does not answer, and throws where none does.
     /// </summary>
     /// <param name="scopes">Names such as <c>iris</c> or <c>iris/3</c>: up to 160 characters of ASCII without spaces.</param>
     /// <param name="ifAbsent">For each scope the epoch to begin with.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    ValueTask<IReadOnlyList<long>> GetEpochsAsync(IReadOnlyList<string> scopes, long ifAbsent, CancellationToken cancellationToken);
+    ValueTask<IReadOnlyList<long?>> GetEpochsAsync(IReadOnlyList<string> scopes, long ifAbsent, CancellationToken cancellationToken);
 
     /// <summary>Sets an epoch and, where the store can, tells every gateway at once.</summary>
     ValueTask SetEpochAsync(string scope, long epoch, CancellationToken cancellationToken);

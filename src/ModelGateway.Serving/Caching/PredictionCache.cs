@@ -97,6 +97,7 @@ public sealed class PredictionCache : IAsyncDisposable
         var cache = new ServableCache(this, id, digest, $"{_options.Runtime} {config.LoadFingerprint}", signature, rules);
         lock (_gate)
         {
+            ForgetUnwatched(id);
             _open[cache] = true;
             Renew(cache);
             if (_resting.Remove(id, out ServableCache? before))
@@ -120,13 +121,9 @@ public sealed class PredictionCache : IAsyncDisposable
     /// <param name="cache">Of the version that it is an answer of.</param>
     /// <param name="key">Its key.</param>
     /// <param name="prediction">The answer.</param>
-    public void Keep(ServableCache cache, PredictionKey key, CachedPrediction prediction)
-    {
-        if (ReferenceEquals(cache.Scope, prediction.Scope))
-        {
-            _memory.Set(key, prediction, prediction.Weight);
-        }
-    }
+    /// <returns>Whether it is kept for now: what is heavy, or rarely asked for, may not be.</returns>
+    public bool Keep(ServableCache cache, PredictionKey key, CachedPrediction prediction) =>
+        ReferenceEquals(cache.Scope, prediction.Scope) && _memory.Set(key, prediction, prediction.Weight);
 
     /// <summary>Removes what is past its use; no other that took its place.</summary>
     public void Forget(PredictionKey key, CachedPrediction prediction) => _memory.Remove(key, prediction);
@@ -166,7 +163,7 @@ public sealed class PredictionCache : IAsyncDisposable
     // Another replica's clock may be ahead, and its purge have a greater epoch than this one's.
     private async ValueTask<bool> TellAsync(string scope, long epoch)
     {
-        if (await Shared!.GetEpochsAsync([scope], epoch, _stop.Token) is [var stored] && stored > epoch)
+        if (await Shared!.GetEpochsAsync([scope], epoch, _stop.Token) is [{ } stored] && stored > epoch)
         {
             epoch = stored + 1;
             lock (_gate)
@@ -270,6 +267,36 @@ public sealed class PredictionCache : IAsyncDisposable
 
     private long Now() => (_time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
 
+    // Under the gate. Epochs of what is not open are not read again, and another replica may have purged it meanwhile.
+    private void ForgetUnwatched(ServableId id)
+    {
+        if (Shared is null)
+        {
+            return;
+        }
+
+        bool isModelOpen = false;
+        bool isVersionOpen = false;
+        foreach (ServableCache other in _open.Keys)
+        {
+            bool isOfModel = other.Rules.Refusal is null && other.Id.Model == id.Model;
+            isModelOpen |= isOfModel;
+            isVersionOpen |= isOfModel && other.Id.Version == id.Version;
+        }
+
+        ForgetEpoch(ScopeName(id.Model, null), isModelOpen);
+        ForgetEpoch(ScopeName(id.Model, id.Version), isVersionOpen);
+
+        void ForgetEpoch(string scope, bool isOpen)
+        {
+            // A purge that the store could not be told yet is still to be told.
+            if (!isOpen && !_untold.Contains(scope))
+            {
+                _epochs.Remove(scope);
+            }
+        }
+    }
+
     private void CloseScope(CacheScope scope)
     {
         _memory.RemoveWhere((_, prediction) => ReferenceEquals(prediction.Scope, scope));
@@ -354,16 +381,25 @@ public sealed class PredictionCache : IAsyncDisposable
             return false;
         }
 
+        bool isWhole = true;
+
         var untold = new List<(string Scope, long Epoch)>();
         lock (_gate)
         {
             _areEpochsShared = true;
-            _untold.Clear();
             for (int i = 0; i < scopes.Length; i++)
             {
+                // One of several servers that is away holds up what lies on it, and no other.
+                if (epochs[i] is not { } epoch)
+                {
+                    isWhole = false;
+                    continue;
+                }
+
+                _untold.Remove(scopes[i]);
                 long own = _epochs.GetValueOrDefault(scopes[i]);
-                _epochs[scopes[i]] = Math.Max(epochs[i], own);
-                if (own > epochs[i])
+                _epochs[scopes[i]] = Math.Max(epoch, own);
+                if (own > epoch)
                 {
                     untold.Add((scopes[i], own));
                 }
@@ -384,6 +420,6 @@ public sealed class PredictionCache : IAsyncDisposable
             }
         }
 
-        return true;
+        return isWhole;
     }
 }

@@ -3,10 +3,12 @@ using System.Collections.Concurrent;
 namespace ModelGateway.Serving.Caching;
 
 /// <summary>The runs under way by key: equal requests share one.</summary>
+/// <typeparam name="TKey">What equal requests have in common.</typeparam>
 /// <typeparam name="TResult">What a flight ends with.</typeparam>
-public sealed class PredictionFlights<TResult>
+public sealed class PredictionFlights<TKey, TResult>
+    where TKey : struct, IEquatable<TKey>
 {
-    private readonly ConcurrentDictionary<PredictionKey, PredictionFlight<TResult>> _flights = new();
+    private readonly ConcurrentDictionary<TKey, PredictionFlight<TResult>> _flights = new();
 
     /// <summary>Flights under way.</summary>
     public int Count => _flights.Count;
@@ -14,7 +16,7 @@ public sealed class PredictionFlights<TResult>
     /// <summary>Enters the flight of a key, or begins one.</summary>
     /// <param name="key">Of the request.</param>
     /// <param name="leads">Whether the caller began it: it must then see to it that the flight ends.</param>
-    public PredictionFlight<TResult> Enter(PredictionKey key, out bool leads)
+    public PredictionFlight<TResult> Enter(TKey key, out bool leads)
     {
         while (true)
         {
@@ -35,7 +37,7 @@ public sealed class PredictionFlights<TResult>
     }
 
     /// <summary>Takes a flight off the list, so that the next request begins another one. Do it when its result can be found elsewhere, and before <see cref="PredictionFlight{TResult}.Land"/>.</summary>
-    public void Remove(PredictionKey key, PredictionFlight<TResult> flight) => _flights.TryRemove(KeyValuePair.Create(key, flight));
+    public void Remove(TKey key, PredictionFlight<TResult> flight) => _flights.TryRemove(KeyValuePair.Create(key, flight));
 }
 
 /// <summary>

@@ -53,8 +53,8 @@ internal sealed class PredictionWriter : IAsyncDisposable
 
     private bool IsUnavailable => _breakers.Reads.IsOpen || _breakers.Writes.IsOpen;
 
-    /// <summary>Puts a value into the queue; the payload must not change any more.</summary>
-    public void Set(PredictionKey key, ReadOnlyMemory<byte> payload, DateTimeOffset madeAt, TimeSpan freshFor, TimeSpan keepFor)
+    /// <summary>Puts a value into the queue; the payload must not change any more. False where it is dropped.</summary>
+    public bool Set(PredictionKey key, ReadOnlyMemory<byte> payload, DateTimeOffset madeAt, TimeSpan freshFor, TimeSpan keepFor)
     {
         if (payload.Length > _options.MaxValueBytes)
         {
@@ -68,6 +68,12 @@ internal sealed class PredictionWriter : IAsyncDisposable
         {
             _dropped.QueueFull.Inc();
         }
+        else
+        {
+            return true;
+        }
+
+        return false;
     }
 
     /// <summary>Releases a claim after what was put into the queue before. One that does not fit ends by its own lifetime.</summary>

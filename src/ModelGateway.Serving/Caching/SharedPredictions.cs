@@ -94,13 +94,14 @@ public sealed partial class SharedPredictions : IAsyncDisposable
     public ValueTask<SharedValue?[]?> GetManyAsync(IReadOnlyList<PredictionKey> keys, CancellationToken cancellationToken) =>
         _reads.IsOpen ? default : FetchManyAsync(keys, cancellationToken);
 
-    /// <summary>Has a value written in the background, or dropped where too much waits. Never waits.</summary>
+    /// <summary>Has a value written in the background. Never waits.</summary>
     /// <param name="key">Its key.</param>
     /// <param name="payload">Must not change any more.</param>
     /// <param name="madeAt">When it was made.</param>
     /// <param name="freshFor">How long it is fresh from then.</param>
     /// <param name="keepFor">How long the store keeps it, at most; it is shortened a little at random, but not below a second.</param>
-    public void Set(PredictionKey key, ReadOnlyMemory<byte> payload, DateTimeOffset madeAt, TimeSpan freshFor, TimeSpan keepFor) =>
+    /// <returns>False where it is dropped: too much waits, it is too large, or the store is away.</returns>
+    public bool Set(PredictionKey key, ReadOnlyMemory<byte> payload, DateTimeOffset madeAt, TimeSpan freshFor, TimeSpan keepFor) =>
         _writer.Set(key, payload, madeAt, freshFor, keepFor);
 
     /// <summary>Claims the work on a key among all gateways; null where the store does not say.</summary>
@@ -110,7 +111,8 @@ public sealed partial class SharedPredictions : IAsyncDisposable
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     public async ValueTask<bool?> TryClaimAsync(PredictionKey key, TimeSpan lifetime, CancellationToken cancellationToken)
     {
-        if (_reads.IsOpen)
+        // A store that takes no writes grants no claims, and requests would wait for its timeout.
+        if (_reads.IsOpen || _writes.IsOpen)
         {
             return null;
         }
@@ -123,16 +125,16 @@ public sealed partial class SharedPredictions : IAsyncDisposable
     /// <summary>Has a claim released in the background, after what <see cref="Set"/> was given for its key before.</summary>
     public void ReleaseClaim(PredictionKey key) => _writer.Release(key);
 
-    /// <summary>The epochs of <paramref name="scopes"/>, see <see cref="IPredictionStore.GetEpochsAsync"/>; null where the store does not say.</summary>
+    /// <summary>The epochs of <paramref name="scopes"/>, see <see cref="IPredictionStore.GetEpochsAsync"/>, each null where the store does not say; null where it says none.</summary>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
-    public async ValueTask<IReadOnlyList<long>?> GetEpochsAsync(IReadOnlyList<string> scopes, long ifAbsent, CancellationToken cancellationToken)
+    public async ValueTask<IReadOnlyList<long?>?> GetEpochsAsync(IReadOnlyList<string> scopes, long ifAbsent, CancellationToken cancellationToken)
     {
         if (_reads.IsOpen)
         {
             return null;
         }
 
-        StoreAnswer<IReadOnlyList<long>> answer = await _calls.CallAsync(
+        StoreAnswer<IReadOnlyList<long?>> answer = await _calls.CallAsync(
             _epochs, (scopes, ifAbsent), static (store, wanted, token) => store.GetEpochsAsync(wanted.scopes, wanted.ifAbsent, token), null, cancellationToken);
         return answer.Value?.Count == scopes.Count ? answer.Value : null;
     }

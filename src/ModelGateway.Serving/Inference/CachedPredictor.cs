@@ -14,7 +14,7 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
     // Milliseconds; of a model that this replica has not run yet. Too long matters only where a replica dies, too short is a run too many.
     private const double UnknownCost = 3_000;
 
-    private readonly PredictionFlights<FlightLanding> _flights = new();
+    private readonly PredictionFlights<FlightKey, FlightLanding> _flights = new();
     private readonly RunDeadlines _deadlines = new();
     private readonly RowPredictor _rows = new(cache, runner, time);
 
@@ -177,7 +177,6 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
             return PredictResult.Failure(PredictError.DeadlineExceeded(), default, report);
         }
 
-        // Who wants a run, or none but a young answer, gets a flight of his own: what flies already may end with what the store has.
         if (cancellationToken.IsCancellationRequested)
         {
             return PredictResult.Failure(ModelRunner.CallerLeft(), default, report);
@@ -186,7 +185,9 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
         // That a caller has left shows in a twentieth of a second: for those who wait for an answer that others wait for too, that is soon enough.
         using RunDeadline deadline = _deadlines.RentLookedOver(patience, cancellationToken);
         bool leads = true;
-        PredictionFlight<FlightLanding> flight = work.Request.Cache is { NoCache: true } or { MaxAge: not null } ? new() : _flights.Enter(work.Key, out leads);
+
+        // Who wants a run gets a flight of his own: what flies already may end with what the store has.
+        PredictionFlight<FlightLanding> flight = work.Request.Cache.NoCache ? new() : _flights.Enter(FlightKey.Of(work), out leads);
         FlightSeat<FlightLanding>? seat = leads ? null : flight.TakeSeat();
         using CancellationTokenRegistration leaving = seat is null
             ? deadline.Token.UnsafeRegister(static state => ((PredictionFlight<FlightLanding>)state!).LeaveFirst(FlightLanding.Abandoned), flight)
@@ -232,7 +233,7 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
     // A flight that nobody waits for: the caller has a stale answer already.
     private void Refresh(Servable servable, ServableCache own, CacheScope scope, PredictionKey key, PredictRequest request)
     {
-        PredictionFlight<FlightLanding> flight = _flights.Enter(key, out bool leads);
+        PredictionFlight<FlightLanding> flight = _flights.Enter(new FlightKey(key, null), out bool leads);
         if (!leads)
         {
             flight.Leave();
@@ -281,7 +282,7 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
         try
         {
             // In this order: who comes after the flight is off the list finds its result in memory.
-            _flights.Remove(work.Key, flight);
+            _flights.Remove(FlightKey.Of(work), flight);
             flight.Dispose();
             work.Release();
         }
@@ -339,10 +340,10 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
 
         using (response)
         {
-            cache.Keep(work.Own, work.Key, made);
-            cache.StoreToFill(work.Own, work.Scope)?.Set(work.Key, made.Payload, made.MadeAt, made.FreshFor, rules.Ttl + rules.StaleFor);
+            bool isKept = cache.Keep(work.Own, work.Key, made);
+            isKept |= cache.StoreToFill(work.Own, work.Scope)?.Set(work.Key, made.Payload, made.MadeAt, made.FreshFor, rules.Ttl + rules.StaleFor) == true;
             work.Own.Economy.CountMiss(work.Lookup + time.GetElapsedTime(started));
-            return FlightLanding.Made(made, response.Timings, asked);
+            return FlightLanding.Made(made, response.Timings, asked, isKept);
         }
     }
 
@@ -393,5 +394,11 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
         }
 
         return null;
+    }
+
+    // Those who take none but a young answer share a flight with others of the same mind: another may end with an older one that the store has.
+    private readonly record struct FlightKey(PredictionKey Key, TimeSpan? MaxAge)
+    {
+        public static FlightKey Of(FlightWork work) => new(work.Key, work.Request.Cache.MaxAge);
     }
 }

@@ -24,6 +24,8 @@ internal sealed class FlightLanding
     /// <summary>An exception that no one foresaw.</summary>
     public ExceptionDispatchInfo? Fault { get; private init; }
 
+    private bool IsKept { get; init; }
+
     private PredictError? Error { get; init; }
 
     private string? Store { get; init; }
@@ -44,9 +46,10 @@ internal sealed class FlightLanding
         Looked = looked,
     };
 
-    public static FlightLanding Made(CachedPrediction made, PredictTimings timings, TimeSpan looked) => new()
+    public static FlightLanding Made(CachedPrediction made, PredictTimings timings, TimeSpan looked, bool isKept) => new()
     {
         Looked = looked,
+        IsKept = isKept,
         Outputs = made.Outputs,
         Freshness = new Freshness(made.Scope, made.MadeAt, made.FreshFor),
         Timings = timings,
@@ -54,7 +57,7 @@ internal sealed class FlightLanding
 
     /// <summary>An answer put together from rows; the tensors are views.</summary>
     public static FlightLanding OfRows(IReadOnlyList<OutputValue> outputs, Freshness freshness, PredictTimings timings, int rowsRun) =>
-        new() { Outputs = outputs, Freshness = freshness, Timings = timings, RowsRun = rowsRun };
+        new() { Outputs = outputs, Freshness = freshness, Timings = timings, RowsRun = rowsRun, IsKept = true };
 
     /// <summary>
     /// An answer that is too large to be remembered. A single caller gets the pooled outputs themselves; several get a copy that they can share.
@@ -87,7 +90,7 @@ internal sealed class FlightLanding
     public CacheReport Describe(CacheReport report, bool leads, TimeSpan age) =>
         Store is not null ? report with { Use = CacheUse.Hit, Lookup = report.Lookup + Looked, Age = age, TimeToLive = Freshness!.Value.FreshFor - age, Detail = Store }
         : leads && RowsRun == 0 ? report with { Use = CacheUse.Hit, Age = age, TimeToLive = Freshness!.Value.FreshFor - age, Detail = "rows" }
-        : leads ? report with { Lookup = report.Lookup + Looked, Stored = Freshness is not null, RowsRun = RowsRun }
+        : leads ? report with { Lookup = report.Lookup + Looked, Stored = IsKept, RowsRun = RowsRun }
         : report with { Use = CacheUse.Collapsed };
 
     private static OutputValue Share(OutputValue output) => output.Kind switch

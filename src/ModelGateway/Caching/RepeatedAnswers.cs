@@ -31,13 +31,20 @@ internal sealed class RepeatedAnswers(AnswerCache answers, AnswerFlights flights
     /// <param name="started">The timestamp at which the body was there.</param>
     public RepeatedAnswer Look(HttpContext http, in ModelSpec asked, Servable servable, IPredictProtocol protocol, CacheDirectives wish, ReadOnlySpan<byte> body, long started)
     {
-        if (!MayAnswer(servable, wish))
+        bool wantsRun = IsToBeReplaced(servable, wish);
+        if (!wantsRun && !MayAnswer(servable, wish))
         {
             return default;
         }
 
         AnswerRequest request = RequestOf(http, asked, servable, protocol, wish);
         UInt128 hash = answers.Hash(request, body);
+        if (wantsRun)
+        {
+            // What comes of it takes the place of what others would get.
+            return new RepeatedAnswer { Hash = hash, Request = request, ShouldKeep = !answers.IsOff && answers.Find(hash, request, body) is not null };
+        }
+
         if (answers.IsOff)
         {
             return new RepeatedAnswer { Hash = hash, Request = request, WasSeen = answers.WasSeen(hash) };
@@ -60,6 +67,9 @@ internal sealed class RepeatedAnswers(AnswerCache answers, AnswerFlights flights
     /// <summary>Whether a version's answers may be given again to a caller who wishes this.</summary>
     public static bool MayAnswer(Servable servable, CacheDirectives wish) =>
         servable.Cache is { Rules.Refusal: null } && wish is { NoStore: false, NoCache: false, Refusal: null };
+
+    private static bool IsToBeReplaced(Servable servable, CacheDirectives wish) =>
+        servable.Cache is { Rules.Refusal: null } && wish is { NoCache: true, NoStore: false, OnlyIfCached: false, Refusal: null };
 
     /// <summary>
     /// The answer to a request whose path is known, at a timestamp of the clock; null where there is none that is fresh. Counts hits only: of a miss, the next to
@@ -134,9 +144,15 @@ internal sealed class RepeatedAnswers(AnswerCache answers, AnswerFlights flights
         }
 
         age = time.GetElapsedTime(found.MadeTimestamp, Math.Max(now, found.MadeTimestamp));
-        if (age > found.Freshness.FreshFor || age > (wish.MaxAge ?? TimeSpan.MaxValue))
+        if (age > found.Freshness.FreshFor)
         {
             answers.Forget(hash, found);
+            return null;
+        }
+
+        if (age > wish.MaxAge)
+        {
+            // Too old for this caller, and as good as before for the others.
             return null;
         }
 

@@ -6,7 +6,7 @@ namespace ModelGateway.Serving.Tests.Caching;
 public sealed class PredictionFlightsTests
 {
     private static readonly PredictionKey Key = new([.. Enumerable.Range(0, 32).Select(value => (byte)value)]);
-    private readonly PredictionFlights<int> _flights = new();
+    private readonly PredictionFlights<PredictionKey, int> _flights = new();
 
     [Fact]
     public async Task Enter_WhileAFlightIsUnderWay_JoinsIt()

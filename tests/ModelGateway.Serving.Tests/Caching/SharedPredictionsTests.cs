@@ -141,6 +141,21 @@ public sealed class SharedPredictionsTests : IAsyncDisposable
         Assert.All(new[] { "get", "get_many", "claim", "epochs", "set_epoch" }, operation => Assert.Equal(1, harness.Requests(operation, "error")));
     }
 
+    /// <summary>Each would wait for the store's timeout in vain, request by request.</summary>
+    [Fact]
+    public async Task TryClaimAsync_StoreTakesNoWrites_IsNotAskedAnyMore()
+    {
+        Store.OnCall = static (call, _) => call is "set" or "claim" or "probe" ? throw new IOException("Broken.") : ValueTask.CompletedTask;
+        PredictionKey key = StoredPredictionTests.KeyOf(1);
+        for (int i = 0; i < 50; i++)
+        {
+            Assert.Null(await Shared.TryClaimAsync(key, Timeout, default));
+        }
+
+        Assert.InRange(Store.Calls("claim"), 1, 49);
+        Assert.True(Shared.IsAvailable);
+    }
+
     [Fact]
     public async Task EveryCall_StoreFailsLater_AnswersNothing()
     {
@@ -293,7 +308,7 @@ public sealed class SharedPredictionsTests : IAsyncDisposable
     public async Task GetEpochs_StoreIsSlow_AreWaitedForLongerThanARequestWaits()
     {
         Store.Hold();
-        Task<IReadOnlyList<long>?> epochs = Shared.GetEpochsAsync(["iris"], 10, default).AsTask();
+        Task<IReadOnlyList<long?>?> epochs = Shared.GetEpochsAsync(["iris"], 10, default).AsTask();
         _harness.Time.Advance(_harness.Options.BackgroundTimeout - Moment);
         Assert.False(epochs.IsCompleted);
         Store.Release();

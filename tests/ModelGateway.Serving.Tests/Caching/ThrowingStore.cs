@@ -20,7 +20,7 @@ internal sealed class ThrowingStore : IPredictionStore
 
     public ValueTask ReleaseClaimAsync(PredictionKey key, CancellationToken cancellationToken) => throw Broken();
 
-    public ValueTask<IReadOnlyList<long>> GetEpochsAsync(IReadOnlyList<string> scopes, long ifAbsent, CancellationToken cancellationToken) => throw Broken();
+    public ValueTask<IReadOnlyList<long?>> GetEpochsAsync(IReadOnlyList<string> scopes, long ifAbsent, CancellationToken cancellationToken) => throw Broken();
 
     public ValueTask SetEpochAsync(string scope, long epoch, CancellationToken cancellationToken) => throw Broken();
 

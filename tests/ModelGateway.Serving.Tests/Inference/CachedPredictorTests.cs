@@ -1,3 +1,4 @@
+using ModelGateway.Serving.Caching;
 using ModelGateway.Serving.Inference;
 using ModelGateway.Serving.Lifecycle;
 using ModelGateway.Serving.Models;
@@ -92,6 +93,17 @@ public sealed class CachedPredictorTests
 
         Assert.Equal(reason is null ? CacheUse.Hit : CacheUse.Bypass, second.Cache.Use);
         Assert.Equal(reason ?? "memory", second.Cache.Detail);
+    }
+
+    [Fact]
+    public async Task PredictAsync_NothingIsKeptInMemory_DoesNotSayThatItIsStored()
+    {
+        using CacheHarness gateway = await CacheHarness.StartAsync(options: new CacheOptions { MaxBytes = 0 });
+
+        PredictResult first = await gateway.PredictAsync(1);
+
+        Assert.Equal((CacheUse.Miss, false), (first.Cache.Use, first.Cache.Stored));
+        Assert.Equal(CacheUse.Miss, (await gateway.PredictAsync(1)).Cache.Use);
     }
 
     [Fact]
@@ -405,6 +417,29 @@ public sealed class CachedPredictorTests
         mayEnd.Set();
 
         Assert.All(await Task.WhenAll(first, second).WaitAsync(Patience), result => Assert.Equal(CacheUse.Miss, result.Cache.Use));
+    }
+
+    [Fact]
+    public async Task PredictAsync_EqualWithTheSameMaxAge_ShareARun()
+    {
+        using CacheHarness gateway = await CacheHarness.StartAsync();
+        using var entered = new ManualResetEventSlim();
+        using var mayEnd = new ManualResetEventSlim();
+        gateway.OnRun = _ =>
+        {
+            entered.Set();
+            mayEnd.Wait(Patience, CancellationToken.None);
+        };
+        var wish = new CacheDirectives { MaxAge = TimeSpan.FromMinutes(1) };
+
+        Task<PredictResult> leader = Task.Run(() => gateway.PredictAsync(1, wish));
+        Assert.True(entered.Wait(Patience));
+        Task<PredictResult> follower = gateway.PredictAsync(1, wish);
+        mayEnd.Set();
+
+        Assert.Equal(CacheUse.Miss, (await leader.WaitAsync(Patience)).Cache.Use);
+        Assert.Equal(CacheUse.Collapsed, (await follower.WaitAsync(Patience)).Cache.Use);
+        Assert.Single(gateway.Runs);
     }
 
     // The caller's buffers go back to the pool when it has left; the run must still see its own.

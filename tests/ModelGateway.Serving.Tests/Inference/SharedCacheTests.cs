@@ -1,5 +1,6 @@
 using ModelGateway.Serving.Caching;
 using ModelGateway.Serving.Inference;
+using ModelGateway.Serving.Models;
 using ModelGateway.TestKit.Caching;
 using Xunit;
 
@@ -49,6 +50,56 @@ public sealed class SharedCacheTests : IAsyncDisposable
         Assert.Equal(CacheUse.Miss, (await second.PredictAsync(1)).Cache.Use);
         await UntilAsync(() => _store.Count == 2);
         Assert.Equal(CacheUse.Hit, (await first.PredictAsync(1)).Cache.Use);
+    }
+
+    [Theory]
+    [InlineData("model", "model/1")]
+    [InlineData("model/1", "model")]
+    public async Task PurgeAsync_OneOfTheStoresServersIsAway_IsHeardOfWhatLiesOnTheOthers(string purged, string away)
+    {
+        MemoryPredictionStore connection = _store.Connect();
+        using CacheHarness first = await CacheHarness.StartAsync(store: _store);
+        using CacheHarness second = await CacheHarness.StartAsync(store: connection);
+        await second.PredictAsync(1);
+        connection.IsAway = scope => scope == away;
+
+        Assert.True(await first.Cache.PurgeAsync("model", purged == "model" ? null : 1));
+
+        await UntilAsync(() => second.Cache.Count == 0);
+    }
+
+    /// <summary>Nobody reads the epochs of what is not loaded: those that were known before say nothing of a purge since.</summary>
+    [Fact]
+    public async Task Open_PurgedByAnotherWhileItWasNotLoaded_IsNotSharedBeforeItsEpochsAreRead()
+    {
+        MemoryPredictionStore connection = _store.Connect();
+        using CacheHarness first = await CacheHarness.StartAsync(store: _store);
+        using CacheHarness second = await CacheHarness.StartAsync(store: connection);
+        ServableCache before = Open(second.Cache);
+        await UntilAsync(() => before.Scope.IsShared);
+        before.Dispose();
+        connection.OnCall = static (call, _) => call == "epochs" ? throw new IOException("away") : ValueTask.CompletedTask;
+        Assert.True(await first.Cache.PurgeAsync("other", null));
+
+        using ServableCache again = Open(second.Cache);
+
+        Assert.False(again.Scope.IsShared);
+
+        static ServableCache Open(PredictionCache cache) => cache.Open(new ServableId("other", 1), "digest", new ModelConfig(), new ModelSignature([], []), null, answersRowsAlone: false);
+    }
+
+    [Fact]
+    public async Task Forget_VersionIsGoneForGood_ReachesTheOther()
+    {
+        MemoryPredictionStore connection = _store.Connect();
+        using CacheHarness first = await CacheHarness.StartAsync(store: _store);
+        using CacheHarness second = await CacheHarness.StartAsync(store: connection);
+        await second.PredictAsync(1);
+
+        first.Serving.Folder.RemoveModel("model");
+        await first.Serving.ScanAndSettleAsync();
+
+        await UntilAsync(() => second.Cache.Count == 0);
     }
 
     [Fact]

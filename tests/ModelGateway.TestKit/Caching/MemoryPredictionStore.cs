@@ -47,6 +47,9 @@ public sealed class MemoryPredictionStore : IPredictionStore
     /// <summary>Whether calls that are held up end when they are cancelled; a client that does not care for cancellation has false.</summary>
     public bool ObeysCancellation { get; set; } = true;
 
+    /// <summary>Of which scopes the epochs are not to be had, as where one of several servers is away; null for none.</summary>
+    public Func<string, bool>? IsAway { get; set; }
+
     /// <summary>Values that were handed out.</summary>
     public int HandedOut => Volatile.Read(ref _handedOut);
 
@@ -151,10 +154,10 @@ public sealed class MemoryPredictionStore : IPredictionStore
     }
 
     /// <inheritdoc/>
-    public async ValueTask<IReadOnlyList<long>> GetEpochsAsync(IReadOnlyList<string> scopes, long ifAbsent, CancellationToken cancellationToken)
+    public async ValueTask<IReadOnlyList<long?>> GetEpochsAsync(IReadOnlyList<string> scopes, long ifAbsent, CancellationToken cancellationToken)
     {
         await BeginAsync("epochs", cancellationToken);
-        return [.. scopes.Select(scope => _data.Epochs.GetOrAdd(scope, ifAbsent))];
+        return [.. scopes.Select(scope => IsAway?.Invoke(scope) == true ? (long?)null : _data.Epochs.GetOrAdd(scope, ifAbsent))];
     }
 
     /// <inheritdoc/>

@@ -122,7 +122,7 @@ public sealed class AnswerFlightsTests
 
         CachedReply reply = await JoinAsync(host, AnswerLanding.Nothing);
 
-        Assert.Equal((HttpStatusCode.OK, CachedReply.MissStored), (reply.Status, reply.Cache));
+        Assert.Equal((HttpStatusCode.OK, "ModelGateway; fwd=miss"), (reply.Status, reply.Cache));
         Assert.Equal(3, reply.Json.GetProperty("outputs").GetProperty("y")[0][0].GetDouble());
     }
 
@@ -207,7 +207,7 @@ public sealed class AnswerFlightsTests
         Assert.Equal(HttpStatusCode.GatewayTimeout, (await host.AskAsync(Path, Long, cacheControl: "only-if-cached", token: token)).Status);
         CachedReply other = await host.AskAsync(Path, """{"inputs":{"x":[[1]],"iterations":1}}""", token: token);
 
-        Assert.Equal(CachedReply.MissStored, other.Cache);
+        Assert.Equal("ModelGateway; fwd=miss", other.Cache);
         Assert.False(first.IsCompleted);
         Assert.Equal(HttpStatusCode.OK, (await first).Status);
     }

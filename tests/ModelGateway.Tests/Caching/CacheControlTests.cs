@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text;
 using ModelGateway.TestKit.Onnx;
@@ -50,6 +51,27 @@ public sealed class CacheControlTests(CacheControlTests.Host shared) : IClassFix
         Assert.Equal((Again, null), (again.Cache, again.Age));
         Assert.Equal(HttpStatusCode.OK, again.Status);
         Assert.NotNull((await _host.AskAsync(Path, body)).HitFrom);
+    }
+
+    [Fact]
+    public async Task NoCacheAndMaxAge_OfOneCaller_LeaveTheOthersWhatIsBest()
+    {
+        string body = NextBody();
+        await RepeatAsync(body);
+        await Task.Delay(TimeSpan.FromSeconds(3));
+
+        // Too old for this one, and as good as before for the next.
+        Assert.Equal(HttpStatusCode.GatewayTimeout, (await _host.AskAsync(Path, body, "only-if-cached, max-age=1")).Status);
+        CachedReply old = await _host.AskAsync(Path, body);
+        Assert.Equal("answer", old.HitFrom);
+
+        // What this one has run is what the next gets.
+        Assert.Equal(Again, (await _host.AskAsync(Path, body, "no-cache")).Cache);
+        CachedReply young = await _host.AskAsync(Path, body);
+        Assert.Equal("answer", young.HitFrom);
+        Assert.True(AgeOf(young) < AgeOf(old), $"{young.Age} s after a run, {old.Age} s before it");
+
+        static int AgeOf(CachedReply reply) => int.Parse(reply.Age!, CultureInfo.InvariantCulture);
     }
 
     [Theory]
