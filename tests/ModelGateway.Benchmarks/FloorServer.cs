@@ -19,7 +19,12 @@ internal static class FloorServer
     }
 
     /// <summary>The server, not yet started.</summary>
-    public static WebApplication Build(string address, byte[] answer, Action<IServiceCollection>? services = null, params string[] headers)
+    /// <param name="address">Where it will listen.</param>
+    /// <param name="answer">The bytes that it returns.</param>
+    /// <param name="services">More services.</param>
+    /// <param name="run">Done for each request when its body is read; null for nothing.</param>
+    /// <param name="headers">The headers besides their length.</param>
+    public static WebApplication Build(string address, byte[] answer, Action<IServiceCollection>? services = null, Action? run = null, params string[] headers)
     {
         Dictionary<string, string> fields = headers.Select(header => header.Split(": ", 2)).ToDictionary(parts => parts[0], parts => parts[1]);
         string type = fields.Remove("Content-Type", out string? given) ? given : Json;
@@ -42,6 +47,7 @@ internal static class FloorServer
                 }
             }
 
+            run?.Invoke();
             http.Response.ContentType = type;
             foreach ((string name, string value) in others)
             {

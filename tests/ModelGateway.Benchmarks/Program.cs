@@ -7,6 +7,7 @@ using ModelGateway.Benchmarks.Suite;
 return args switch
 {
     ["floor-server", string address, string answerFile, ..] => await FloorServer.RunAsync(address, answerFile, args[3..]),
+    ["running-floor", string address, string answerFile, string requestFile, ..] => await RunningFloor.RunAsync(address, answerFile, requestFile, args[4..]),
     ["plain-server", string address, string modelFile, string output, string threads] => await PlainServer.RunAsync(address, modelFile, output, int.Parse(threads, CultureInfo.InvariantCulture)),
     ["ort-loop", string requestFile] => OrtLoop.Run(requestFile),
     ["suite", ..] => await SuiteCommand.RunAsync(args[1..]),

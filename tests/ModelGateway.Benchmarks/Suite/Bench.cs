@@ -59,14 +59,16 @@ internal sealed class Bench : IAsyncDisposable
     /// <param name="original">The other server.</param>
     /// <param name="payload">What it will be sent.</param>
     /// <param name="allocations">A name for its <see cref="AllocationProbe"/>, if it is to have one.</param>
-    public async Task<Server> FloorAsync(Server original, Payload payload, string? allocations = null)
+    /// <param name="running">A model that it is to run all the same, once a request; null for none.</param>
+    public async Task<Server> FloorAsync(Server original, Payload payload, string? allocations = null, SuiteModel? running = null)
     {
         Answer answer = await Answer.AskAsync(original.Address, payload);
         string file = Path.Combine(_files, $"answer-{_running.Count}");
         await File.WriteAllBytesAsync(file, answer.Body);
+        string[] more = running is null ? [] : [await LoopContender.WriteRequestAsync(running, await ModelFileAsync(running), _files)];
         return await KeepAsync(ChildServer.StartAsync(
             "dotnet",
-            address => [ChildServer.Assembly, "floor-server", address, file, .. answer.Headers.Select(header => $"{header.Key}: {header.Value}")],
+            address => [ChildServer.Assembly, running is null ? "floor-server" : "running-floor", address, file, .. more, .. answer.Headers.Select(header => $"{header.Key}: {header.Value}")],
             allocations is null ? [] : AllocationProbe.Environment(allocations),
             allocations));
     }

@@ -22,11 +22,18 @@ internal sealed class LoopContender : Contender, IAsyncDisposable
     /// <param name="folder">For the request's file.</param>
     public static async Task<LoopContender> StartAsync(SuiteModel model, string modelFile, string folder)
     {
-        string requestFile = Path.Combine(folder, $"{model.Name}.loop.json");
-        await File.WriteAllTextAsync(requestFile, JsonSerializer.Serialize(new LoopRequest(modelFile, model.Output, model.Inputs)));
+        string requestFile = await WriteRequestAsync(model, modelFile, folder);
         var contender = new LoopContender(ChildServer.StartProcess("dotnet", [ChildServer.Assembly, "ort-loop", requestFile], [], talks: true));
         contender._answer = JsonSerializer.Deserialize<float[]>(await contender.ReadLineAsync(TimeSpan.FromMinutes(1)))!;
         return contender;
+    }
+
+    /// <summary>Writes the <see cref="LoopRequest"/> of a model, and gives its file.</summary>
+    public static async Task<string> WriteRequestAsync(SuiteModel model, string modelFile, string folder)
+    {
+        string requestFile = Path.Combine(folder, $"{model.Name}.loop.json");
+        await File.WriteAllTextAsync(requestFile, JsonSerializer.Serialize(new LoopRequest(modelFile, model.Output, model.Inputs)));
+        return requestFile;
     }
 
     public override async Task<Sample> MeasureAsync(double seconds)

@@ -45,13 +45,16 @@ internal static class TinyCases
     private static async Task CompareAsync(Bench bench, Server gateway, Payload payload, string title, double bar)
     {
         Server floor = await bench.FloorAsync(gateway, payload);
+        Server running = await bench.FloorAsync(gateway, payload, running: Model);
         foreach (int connections in new[] { 16, 64 })
         {
+            HttpLoad bare = bench.Load($"Kestrel ({connections})", floor, payload, connections);
+            bench.Compare($"{title}, {connections} connections", bench.Load($"gateway ({connections})", gateway, payload, connections), bare, Bar.AtLeast(bar));
             bench.Compare(
-                $"{title}, {connections} connections",
-                bench.Load($"gateway ({connections})", gateway, payload, connections),
-                bench.Load($"Kestrel ({connections})", floor, payload, connections),
-                Bar.AtLeast(bar));
+                $"the limit: Kestrel that also runs the model, over the same numbers each time, against itself without, {connections} connections",
+                bench.Load($"Kestrel that runs ({connections})", running, payload, connections),
+                bare,
+                bar: null);
         }
     }
 
