@@ -141,23 +141,13 @@ public sealed class PredictionCache : IAsyncDisposable
             // The time, so that no epoch comes twice, not even after a store lost them all.
             epoch = Math.Max(Now(), _epochs.GetValueOrDefault(scope) + 1);
             SetEpoch(scope, epoch);
-        }
-
-        bool isTold = Shared is null || await TellAsync(scope, epoch);
-        lock (_gate)
-        {
-            if (!isTold)
+            if (Shared is not null)
             {
                 _untold.Add(scope);
             }
-            else if (!_untold.Contains(scope) && !OpenScopes().Contains(scope))
-            {
-                // Who opens it anew reads its epoch from the store.
-                _epochs.Remove(scope);
-            }
         }
 
-        return isTold;
+        return Shared is null || await TellAsync(scope, epoch);
     }
 
     // Another replica's clock may be ahead, and its purge have a greater epoch than this one's.
@@ -172,7 +162,31 @@ public sealed class PredictionCache : IAsyncDisposable
             }
         }
 
-        return await Shared.SetEpochAsync(scope, epoch, _stop.Token);
+        return await TrySetSharedAsync(scope, epoch);
+    }
+
+    private async ValueTask<bool> TrySetSharedAsync(string scope, long epoch)
+    {
+        if (!await Shared!.SetEpochAsync(scope, epoch, _stop.Token))
+        {
+            return false;
+        }
+
+        lock (_gate)
+        {
+            // Unless it was purged once more meanwhile, of which the store is yet to be told.
+            if (_epochs.GetValueOrDefault(scope) <= epoch)
+            {
+                _untold.Remove(scope);
+                if (!OpenScopes().Contains(scope))
+                {
+                    // Who opens it anew reads its epoch from the store.
+                    _epochs.Remove(scope);
+                }
+            }
+        }
+
+        return true;
     }
 
     // Under the gate.
@@ -289,7 +303,7 @@ public sealed class PredictionCache : IAsyncDisposable
 
         void ForgetEpoch(string scope, bool isOpen)
         {
-            // A purge that the store could not be told yet is still to be told.
+            // A purge that the store does not know of yet is still to be told.
             if (!isOpen && !_untold.Contains(scope))
             {
                 _epochs.Remove(scope);
@@ -396,12 +410,16 @@ public sealed class PredictionCache : IAsyncDisposable
                     continue;
                 }
 
-                _untold.Remove(scopes[i]);
                 long own = _epochs.GetValueOrDefault(scopes[i]);
                 _epochs[scopes[i]] = Math.Max(epoch, own);
                 if (own > epoch)
                 {
+                    _untold.Add(scopes[i]);
                     untold.Add((scopes[i], own));
+                }
+                else
+                {
+                    _untold.Remove(scopes[i]);
                 }
             }
 
@@ -411,13 +429,7 @@ public sealed class PredictionCache : IAsyncDisposable
         // Purges that could not reach the store when they were made.
         foreach ((string scope, long epoch) in untold)
         {
-            if (!await Shared.SetEpochAsync(scope, epoch, _stop.Token))
-            {
-                lock (_gate)
-                {
-                    _untold.Add(scope);
-                }
-            }
+            await TrySetSharedAsync(scope, epoch);
         }
 
         return isWhole;

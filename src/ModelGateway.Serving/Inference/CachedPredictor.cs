@@ -186,8 +186,9 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
         using RunDeadline deadline = _deadlines.RentLookedOver(patience, cancellationToken);
         bool leads = true;
 
-        // Who wants a run gets a flight of his own: what flies already may end with what the store has.
-        PredictionFlight<FlightLanding> flight = work.Request.Cache.NoCache ? new() : _flights.Enter(FlightKey.Of(work), out leads);
+        // Who wants a run gets a flight of his own: what flies already may end with what the store has. So does who takes none but young rows: those of another
+        // were young enough when that one began.
+        PredictionFlight<FlightLanding> flight = work.Request.Cache.NoCache || (work.Rows is not null && work.Request.Cache.MaxAge is not null) ? new() : _flights.Enter(FlightKey.Of(work), out leads);
         FlightSeat<FlightLanding>? seat = leads ? null : flight.TakeSeat();
         using CancellationTokenRegistration leaving = seat is null
             ? deadline.Token.UnsafeRegister(static state => ((PredictionFlight<FlightLanding>)state!).LeaveFirst(FlightLanding.Abandoned), flight)

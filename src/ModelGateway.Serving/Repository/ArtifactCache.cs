@@ -114,8 +114,16 @@ public sealed class ArtifactCache : IDisposable
         string prefix = PartialPrefix(location);
         if (Directory.Exists(_partial) && Directory.EnumerateFiles(_partial, prefix + "*").Any())
         {
-            HashSet<string> ids = [.. objects.Select(source => prefix + BlobFolder.RefOf(location, source))];
-            PartialFile.RemoveAll(_partial, (id, _) => !id.StartsWith(prefix, StringComparison.Ordinal) || ids.Contains(id) || _underWay.IsHeld(id));
+            Dictionary<string, StoredObject> listed = [];
+            foreach (StoredObject source in objects)
+            {
+                listed[prefix + BlobFolder.RefOf(location, source)] = source;
+            }
+
+            // What has been fetched since needs no rest of an earlier try.
+            PartialFile.RemoveAll(_partial, (id, _) => !id.StartsWith(prefix, StringComparison.Ordinal)
+                || (listed.TryGetValue(id, out StoredObject source) && Recall(location, source) is null)
+                || _underWay.IsHeld(id));
         }
     }
 

@@ -171,6 +171,9 @@ internal sealed class PartialFile : IDisposable
     /// <summary>Ends the download; the file of the returned name is the caller's.</summary>
     public string Finish()
     {
+        // What was written long ago would be taken for what somebody left lying.
+        File.SetLastWriteTimeUtc(_file, DateTime.UtcNow);
+
         // Renamed while it is still locked: another process that finds it under the old name would go on writing to it.
         string finished = _stem + DoneSuffix;
         File.Move(_stem + PartSuffix, finished);

@@ -41,8 +41,7 @@ internal sealed class RepeatedAnswers(AnswerCache answers, AnswerFlights flights
         UInt128 hash = answers.Hash(request, body);
         if (wantsRun)
         {
-            // What comes of it takes the place of what others would get.
-            return new RepeatedAnswer { Hash = hash, Request = request, ShouldKeep = !answers.IsOff && answers.Find(hash, request, body) is not null };
+            return new RepeatedAnswer { Hash = hash, Request = request, IsReplaced = !answers.IsOff };
         }
 
         if (answers.IsOff)
@@ -166,6 +165,17 @@ internal sealed class RepeatedAnswers(AnswerCache answers, AnswerFlights flights
         return found;
     }
 
+    /// <summary>Forgets what others would get, when there is a younger answer.</summary>
+    /// <param name="look">What was found for the request.</param>
+    /// <param name="requestBody">The request's body.</param>
+    public void Forget(in RepeatedAnswer look, ReadOnlySpan<byte> requestBody)
+    {
+        if (answers.Find(look.Hash, look.Request, requestBody) is { } found)
+        {
+            answers.Forget(look.Hash, found);
+        }
+    }
+
     /// <summary>Keeps what was answered, for the next one.</summary>
     /// <param name="look">What was found for the request.</param>
     /// <param name="freshness">Of the answer.</param>
@@ -198,6 +208,9 @@ internal readonly struct RepeatedAnswer
 
     /// <summary>The answer that will be made should be kept.</summary>
     public bool ShouldKeep { get; init; }
+
+    /// <summary>The answer that will be made is younger than the one that others would get.</summary>
+    public bool IsReplaced { get; init; }
 
     public UInt128 Hash { get; init; }
 

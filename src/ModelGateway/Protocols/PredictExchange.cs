@@ -256,6 +256,11 @@ internal sealed class PredictExchange(
         HttpContext http, Servable servable, IProtocolRequest request, in PredictResult result, in RepeatedAnswer repeated, ReadOnlyMemory<byte> body, AnswerFlight? flight)
     {
         PredictResponse response = result.Response!;
+        if (repeated.IsReplaced)
+        {
+            answers.Forget(repeated, body.Span);
+        }
+
         Freshness? kept = repeated.ShouldKeep ? response.Freshness : null;
         if (kept is null && (flight?.Close() != true || BytesOf(response) > LargestShared))
         {

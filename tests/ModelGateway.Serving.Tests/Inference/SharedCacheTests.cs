@@ -75,17 +75,44 @@ public sealed class SharedCacheTests : IAsyncDisposable
         MemoryPredictionStore connection = _store.Connect();
         using CacheHarness first = await CacheHarness.StartAsync(store: _store);
         using CacheHarness second = await CacheHarness.StartAsync(store: connection);
-        ServableCache before = Open(second.Cache);
+        ServableCache before = OpenOther(second.Cache);
         await UntilAsync(() => before.Scope.IsShared);
         before.Dispose();
         connection.OnCall = static (call, _) => call == "epochs" ? throw new IOException("away") : ValueTask.CompletedTask;
         Assert.True(await first.Cache.PurgeAsync("other", null));
 
-        using ServableCache again = Open(second.Cache);
+        using ServableCache again = OpenOther(second.Cache);
 
         Assert.False(again.Scope.IsShared);
+    }
 
-        static ServableCache Open(PredictionCache cache) => cache.Open(new ServableId("other", 1), "digest", new ModelConfig(), new ModelSignature([], []), null, answersRowsAlone: false);
+    [Fact]
+    public async Task PurgeAsync_LoadedWhileTheStoreIsTold_IsToldLaterAllTheSame()
+    {
+        var options = new CacheOptions { EpochInterval = TimeSpan.FromMilliseconds(20) };
+        MemoryPredictionStore connection = _store.Connect();
+        using CacheHarness first = await CacheHarness.StartAsync(store: _store, options: options);
+        using CacheHarness second = await CacheHarness.StartAsync(store: connection, options: options);
+        using ServableCache others = OpenOther(second.Cache);
+        await UntilAsync(() => others.Scope.IsShared);
+        CacheScope before = others.Scope;
+        var mayFail = new TaskCompletionSource();
+        _store.OnCall = async (call, _) =>
+        {
+            if (call == "set_epoch")
+            {
+                await mayFail.Task;
+                throw new IOException("away");
+            }
+        };
+
+        Task<bool> purge = first.Cache.PurgeAsync("other", null).AsTask();
+        using ServableCache own = OpenOther(first.Cache);
+        mayFail.SetResult();
+        Assert.False(await purge.WaitAsync(Patience));
+        _store.OnCall = null;
+
+        await UntilAsync(() => !ReferenceEquals(others.Scope, before));
     }
 
     [Fact]
@@ -221,6 +248,9 @@ public sealed class SharedCacheTests : IAsyncDisposable
         Assert.Equal(CacheUse.Hit, (await waiting.WaitAsync(Patience)).Cache.Use);
         Assert.Empty(second.Runs);
     }
+
+    private static ServableCache OpenOther(PredictionCache cache) =>
+        cache.Open(new ServableId("other", 1), "digest", new ModelConfig(), new ModelSignature([], []), null, answersRowsAlone: false);
 
     // What waits for the other replica looks again by the fake clock.
     private static async Task AdvanceUntilDoneAsync(CacheHarness gateway, Task task)

@@ -204,6 +204,24 @@ public sealed class ArtifactDownloadTests : IDisposable
     }
 
     [Fact]
+    public async Task KeepPartials_ObjectThatWasFetchedMeanwhile_NeedsNoRest()
+    {
+        _folder.AddVersion("iris", 1, Content(10 * PieceBytes));
+        _store.BreakAfter = static _ => 0;
+        ArtifactCache cache = Cache();
+        await Assert.ThrowsAsync<IOException>(() => FetchAsync(cache));
+        string left = Partials().Single(file => file.EndsWith(".part", StringComparison.Ordinal));
+        _store.BreakAfter = static _ => null;
+        using ModelArtifact artifact = await FetchAsync(cache);
+
+        // Another process was at it at the same time, and died after this one had it.
+        await File.WriteAllBytesAsync(left, Content(10 * PieceBytes));
+        cache.KeepPartials(_store.Location, (await _store.ListAsync(null, CancellationToken.None))!.Objects);
+
+        Assert.Empty(Partials());
+    }
+
+    [Fact]
     public async Task KeepPartials_DownloadThatAnotherProcessIsTakingIn_Stays()
     {
         _folder.AddVersion("iris", 1, Content(10 * PieceBytes));

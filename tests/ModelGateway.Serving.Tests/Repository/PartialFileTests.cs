@@ -51,6 +51,26 @@ public sealed class PartialFileTests : IDisposable
     }
 
     [Fact]
+    public void Finish_AllWasWrittenLongAgo_HasTheFile()
+    {
+        using (PartialFile partial = PartialFile.Open(_folder, "id", 4, 4, static _ => false))
+        {
+            partial.Write(0, [1, 2, 3, 4]);
+            var checksum = new PieceChecksum();
+            checksum.Append([1, 2, 3, 4]);
+            partial.Complete(0, checksum.Value);
+        }
+
+        File.SetLastWriteTimeUtc(Directory.GetFiles(_folder, "id-*.part").Single(), DateTime.UtcNow - TimeSpan.FromHours(2));
+        PartialFile goneOn = PartialFile.Open(_folder, "id", 4, 4, static _ => false);
+        Assert.True(goneOn.IsDone(0));
+
+        string finished = goneOn.Finish();
+
+        Assert.Equal([1, 2, 3, 4], File.ReadAllBytes(finished));
+    }
+
+    [Fact]
     public void Open_NameThatAnEarlierVersionGave_IsGoneOnWith()
     {
         using (PartialFile partial = PartialFile.Open(_folder, "id", 8, 4, static _ => false))
