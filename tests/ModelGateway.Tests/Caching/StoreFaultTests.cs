@@ -91,6 +91,16 @@ public abstract class StoreFaultTests : IAsyncLifetime
         await Replica.UntilAsync(async () => await Replica.LookupsAsync("hit") >= before + more, "answers come from the store");
     }
 
+    /// <summary>Waits until values that somebody forged are found to be no answers.</summary>
+    /// <param name="forgery">What they are.</param>
+    /// <param name="forge">Forges some that are asked for.</param>
+    internal async Task NoticesAsync(StoredForgery forgery, Func<Task> forge)
+    {
+        double before = await UnusableAsync();
+        await forge();
+        await Replica.UntilAsync(async () => await UnusableAsync() > before, $"{forgery.Name} is noticed");
+    }
+
     protected abstract Task StartServerAsync();
 
     protected abstract ValueTask StopServerAsync();
@@ -100,6 +110,9 @@ public abstract class StoreFaultTests : IAsyncLifetime
         long before = load.Answered;
         await Replica.UntilAsync(() => Task.FromResult(load.Answered >= before + Answers || load.Failures.Count > 0), "requests are answered without the store");
     }
+
+    private async Task<double> UnusableAsync() =>
+        await Replica.MetricAsync("modelgateway_cache_store_values_total", "outcome=\"damaged\"") + await Replica.MetricAsync("modelgateway_cache_store_values_total", "outcome=\"foreign\"");
 
     private Task<double> OpeningsAsync(string calls) => Replica.MetricAsync("modelgateway_cache_store_breaker_openings_total", $"calls=\"{calls}\"");
 }
