@@ -7,6 +7,9 @@ namespace ModelGateway.Tests.Caching;
 /// <param name="Make">Makes it of the prediction and of that of another key.</param>
 internal sealed record StoredForgery(string Name, Func<byte[], byte[], byte[]> Make)
 {
+    // Every value ends with it.
+    private const int HashSize = 16;
+
     /// <summary>Each kind, none of which is an answer.</summary>
     public static IReadOnlyList<StoredForgery> All { get; } =
     [
@@ -14,14 +17,15 @@ internal sealed record StoredForgery(string Name, Func<byte[], byte[], byte[]> M
         new("a truncated value", static (own, _) => own[..(own.Length / 2)]),
         new("a value that lost its last byte", static (own, _) => own[..^1]),
         new("the value of another key", static (_, other) => other),
-        new("another bit in the middle", static (own, _) => Flip(own)),
+        new("another bit in the middle", static (own, _) => Flip(own, own.Length / 2)),
+        new("another bit at the end of the payload, which is the answer", static (own, _) => Flip(own, own.Length - HashSize - 1)),
         new("nothing", static (_, _) => []),
     ];
 
-    private static byte[] Flip(byte[] value)
+    private static byte[] Flip(byte[] value, int place)
     {
         byte[] other = [.. value];
-        other[other.Length / 2] ^= 4;
+        other[place] ^= 4;
         return other;
     }
 }
