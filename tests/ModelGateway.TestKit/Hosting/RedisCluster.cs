@@ -11,10 +11,11 @@ public sealed class RedisCluster : IAsyncDisposable
     public IReadOnlyList<RedisServer> Nodes { get; }
 
     /// <summary>Starts one and waits until each node serves.</summary>
-    public static async Task<RedisCluster> StartAsync()
+    /// <param name="directives">More lines for the configuration of each node.</param>
+    public static async Task<RedisCluster> StartAsync(params string[] directives)
     {
         var cluster = new RedisCluster(await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => RedisServer.StartAsync(
-            "cluster-enabled yes", $"cluster-port {NginxServer.FreePort()}", "cluster-config-file nodes.conf", "cluster-node-timeout 2000"))));
+            ["cluster-enabled yes", $"cluster-port {NginxServer.FreePort()}", "cluster-config-file nodes.conf", "cluster-node-timeout 2000", .. directives]))));
         try
         {
             await RedisServer.RunClientAsync(["--cluster", "create", .. cluster.Nodes.Select(node => node.Address), "--cluster-yes"]);

@@ -11,16 +11,6 @@ public sealed class RedisFaultTests : StoreFaultTests
     private const string Password = "right-horse";
     private RedisServer _server = null!;
 
-    private static readonly (string Name, Func<byte[], byte[], RedisValue> Make)[] Forgeries =
-    [
-        ("random bytes", static (own, _) => RandomNumberGenerator.GetBytes(own.Length)),
-        ("a truncated value", static (own, _) => own[..(own.Length / 2)]),
-        ("a value that lost its last byte", static (own, _) => own[..^1]),
-        ("the value of another key", static (_, other) => other),
-        ("another bit in the middle", static (own, _) => Flip(own)),
-        ("nothing", static (_, _) => RedisValue.EmptyString),
-    ];
-
     protected override (string Key, string Value)[] Settings => [("Cache__Redis__Configuration", $"{_server.Address},password={Password}")];
 
     [Fact]
@@ -86,15 +76,13 @@ public sealed class RedisFaultTests : StoreFaultTests
         async () =>
         {
             await using ConnectionMultiplexer client = await ConnectionMultiplexer.ConnectAsync($"{_server.Address},password={Password}");
-            foreach ((string name, Func<byte[], byte[], RedisValue> make) in Forgeries)
+            foreach (StoredForgery forgery in StoredForgery.All)
             {
-                double before = await UnusableAsync();
-                await ForgeAsync(client, "*:v", make);
-                await Replica.UntilAsync(async () => await UnusableAsync() > before, $"{name} is noticed");
+                await NoticesAsync(forgery, () => ForgeAsync(client, "*:v", forgery));
             }
 
             // The last, for with new epochs nothing of the old is asked for.
-            await ForgeAsync(client, "*:epoch:*", Forgeries[0].Make);
+            await ForgeAsync(client, "*:epoch:*", StoredForgery.All[0]);
             foreach (string key in client.GetServers()[0].Keys(pattern: "*:epoch:*").Select(key => key.ToString()))
             {
                 await Replica.UntilAsync(async () => (await client.GetDatabase().StringGetAsync(key)).TryParse(out long _), $"{key} is a number again");
@@ -155,14 +143,7 @@ public sealed class RedisFaultTests : StoreFaultTests
 
     protected override ValueTask StopServerAsync() => _server.DisposeAsync();
 
-    private static byte[] Flip(byte[] value)
-    {
-        byte[] other = [.. value];
-        other[other.Length / 2] ^= 4;
-        return other;
-    }
-
-    private static async Task ForgeAsync(ConnectionMultiplexer client, string pattern, Func<byte[], byte[], RedisValue> make)
+    private static async Task ForgeAsync(ConnectionMultiplexer client, string pattern, StoredForgery forgery)
     {
         IDatabase database = client.GetDatabase();
         RedisKey[] keys = [.. client.GetServers()[0].Keys(pattern: pattern)];
@@ -171,7 +152,7 @@ public sealed class RedisFaultTests : StoreFaultTests
         {
             if (values[place] is { Length: > 0 } own && values[(place + 1) % keys.Length] is { } next)
             {
-                await database.StringSetAsync(keys[place], make(own, next), null, keepTtl: true, When.Always, CommandFlags.FireAndForget);
+                await database.StringSetAsync(keys[place], forgery.Make(own, next), null, keepTtl: true, When.Always, CommandFlags.FireAndForget);
             }
         }
 
@@ -195,9 +176,6 @@ public sealed class RedisFaultTests : StoreFaultTests
         string[] pages = await Task.WhenAll(new[] { "/metrics", "/health/ready", "/health/live", "/v2" }.Select(page => replica.Process.Client.GetStringAsync(new Uri(page, UriKind.Relative))));
         return string.Concat(pages);
     }
-
-    private async Task<double> UnusableAsync() =>
-        await Replica.MetricAsync("modelgateway_cache_store_values_total", "outcome=\"damaged\"") + await Replica.MetricAsync("modelgateway_cache_store_values_total", "outcome=\"foreign\"");
 
     private Task<string> CommandAsync(string password, params string[] command) => _server.RunAsync(["-a", password, "--no-auth-warning", .. command]);
 }

@@ -91,6 +91,18 @@ public abstract class StoreFaultTests : IAsyncLifetime
         await Replica.UntilAsync(async () => await Replica.LookupsAsync("hit") >= before + more, "answers come from the store");
     }
 
+    /// <summary>Waits until values that somebody forged are found to be no answers.</summary>
+    /// <param name="forgery">What they are.</param>
+    /// <param name="forge">Forges all that is there.</param>
+    internal async Task NoticesAsync(StoredForgery forgery, Func<Task> forge)
+    {
+        // Most of what an earlier forgery left has been asked for by then, and stored anew: what is noticed afterwards is mostly this one.
+        await HitsAsync(25);
+        double before = await UnusableAsync();
+        await forge();
+        await Replica.UntilAsync(async () => await UnusableAsync() >= before + 10, $"{forgery.Name} is noticed");
+    }
+
     protected abstract Task StartServerAsync();
 
     protected abstract ValueTask StopServerAsync();
@@ -100,6 +112,9 @@ public abstract class StoreFaultTests : IAsyncLifetime
         long before = load.Answered;
         await Replica.UntilAsync(() => Task.FromResult(load.Answered >= before + Answers || load.Failures.Count > 0), "requests are answered without the store");
     }
+
+    private async Task<double> UnusableAsync() =>
+        await Replica.MetricAsync("modelgateway_cache_store_values_total", "outcome=\"damaged\"") + await Replica.MetricAsync("modelgateway_cache_store_values_total", "outcome=\"foreign\"");
 
     private Task<double> OpeningsAsync(string calls) => Replica.MetricAsync("modelgateway_cache_store_breaker_openings_total", $"calls=\"{calls}\"");
 }
