@@ -42,6 +42,13 @@ internal sealed class RowAnswers(RowBatch batch, PredictionKey[] keys)
         }
     }
 
+    /// <summary>Takes all answers back.</summary>
+    public void Clear()
+    {
+        Array.Clear(_found);
+        Missing = _found.Length;
+    }
+
     /// <summary>The rows without an answer, each key once: equal rows are run once.</summary>
     public List<int> FindMissing()
     {
