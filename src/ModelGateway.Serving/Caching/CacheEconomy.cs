@@ -29,7 +29,7 @@ public sealed class CacheEconomy
     private int _misses;
     private int _turn;
     private int _storeLooks;
-    private int _storeHits;
+    private double _storeHits;
     private int _storeTurn;
 
     /// <summary>The mean cost of a run of late; zero while unknown.</summary>
@@ -56,7 +56,7 @@ public sealed class CacheEconomy
     {
         int looks = _storeLooks;
         return _runTicks <= 0
-            || (_runTicks > trip.Ticks && (looks < Trusted || (double)_storeHits / looks * _runTicks > trip.Ticks))
+            || (_runTicks > trip.Ticks && (looks < Trusted || _storeHits / looks * _runTicks > trip.Ticks))
             || (Interlocked.Increment(ref _storeTurn) & (SampledEvery - 1)) == 0;
     }
 
@@ -65,9 +65,12 @@ public sealed class CacheEconomy
     public bool ShouldFillStore(TimeSpan trip) => _runTicks > trip.Ticks;
 
     /// <summary>An answer of the store.</summary>
-    public void CountStore(bool isHit)
+    public void CountStore(bool isHit) => CountStore(isHit ? 1 : 0, 1);
+
+    /// <summary>An answer of the store to a question for many values at once. They are one look: what a batch finds says little of the next one's, however many rows it has.</summary>
+    public void CountStore(int found, int asked)
     {
-        _storeHits += isHit ? 1 : 0;
+        _storeHits += (double)found / asked;
         if (++_storeLooks >= Halved)
         {
             _storeHits /= 2;

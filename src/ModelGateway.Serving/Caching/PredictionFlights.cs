@@ -54,6 +54,7 @@ public sealed class PredictionFlight<TResult> : IDisposable
     private readonly TaskCompletionSource<TResult> _first = new();
     private FlightSeat<TResult>? _seats;
     private int _callers = 1;
+    private bool _firstHasLeft;
     private bool _isClosed;
     private bool _isLanded;
     private TResult? _result;
@@ -94,6 +95,18 @@ public sealed class PredictionFlight<TResult> : IDisposable
             lock (_gate)
             {
                 return _callers;
+            }
+        }
+    }
+
+    /// <summary>Nobody waits but the first caller: then its own patience holds for the flight.</summary>
+    public bool IsOfFirstAlone
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _callers == 1 && !_firstHasLeft;
             }
         }
     }
@@ -141,6 +154,11 @@ public sealed class PredictionFlight<TResult> : IDisposable
     /// <summary>The first caller leaves before the end, and goes on with <paramref name="instead"/>.</summary>
     public void LeaveFirst(TResult instead)
     {
+        lock (_gate)
+        {
+            _firstHasLeft = true;
+        }
+
         Leave();
         ThreadPool.UnsafeQueueUserWorkItem(static state => state.First.TrySetResult(state.Instead), (First: _first, Instead: instead), preferLocal: false);
     }

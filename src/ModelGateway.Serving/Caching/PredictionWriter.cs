@@ -53,8 +53,10 @@ internal sealed class PredictionWriter : IAsyncDisposable
 
     private bool IsUnavailable => _breakers.Reads.IsOpen || _breakers.Writes.IsOpen;
 
-    /// <summary>Puts a value into the queue; the payload must not change any more. False where it is dropped.</summary>
-    public bool Set(PredictionKey key, ReadOnlyMemory<byte> payload, DateTimeOffset madeAt, TimeSpan freshFor, TimeSpan keepFor)
+    /// <summary>
+    /// Puts a value into the queue; the payload must not change any more. Of those that come with many others it takes no more than fill half of it. False where it is dropped.
+    /// </summary>
+    public bool Set(PredictionKey key, ReadOnlyMemory<byte> payload, DateTimeOffset madeAt, TimeSpan freshFor, TimeSpan keepFor, bool isOneOfMany)
     {
         if (payload.Length > _options.MaxValueBytes)
         {
@@ -64,7 +66,7 @@ internal sealed class PredictionWriter : IAsyncDisposable
         {
             _dropped.Unavailable.Inc();
         }
-        else if (!TryEnter(new Item(key, payload, madeAt, freshFor, keepFor, false)))
+        else if (!TryEnter(new Item(key, payload, madeAt, freshFor, keepFor, false), isOneOfMany ? 2 : 1))
         {
             _dropped.QueueFull.Inc();
         }
@@ -81,7 +83,7 @@ internal sealed class PredictionWriter : IAsyncDisposable
     {
         if (!IsUnavailable)
         {
-            TryEnter(new Item(key, default, default, default, default, true));
+            TryEnter(new Item(key, default, default, default, default, true), 1);
         }
     }
 
@@ -97,11 +99,11 @@ internal sealed class PredictionWriter : IAsyncDisposable
         await Task.WhenAll(_running);
     }
 
-    private bool TryEnter(in Item item)
+    private bool TryEnter(in Item item, int share)
     {
         long waiting = Interlocked.Increment(ref _waiting);
         long bytes = Interlocked.Add(ref _waitingBytes, item.Payload.Length);
-        if (waiting <= _options.WriteQueueLength && bytes <= _options.WriteQueueBytes && Lane(item.Key).Writer.TryWrite(item))
+        if (waiting <= _options.WriteQueueLength / share && bytes <= _options.WriteQueueBytes / share && Lane(item.Key).Writer.TryWrite(item))
         {
             _queuedWrites.Inc();
             _queuedBytes.Inc(item.Payload.Length);

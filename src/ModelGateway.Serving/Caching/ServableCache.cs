@@ -1,4 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
 using ModelGateway.Serving.Models;
+using ModelGateway.Serving.Runtime;
 using ModelGateway.Serving.Tensors;
 
 namespace ModelGateway.Serving.Caching;
@@ -12,6 +14,7 @@ public sealed class ServableCache : IDisposable
     private readonly PredictionCache _cache;
     private readonly string _digest;
     private readonly string _settings;
+    private readonly ModelSignature _signature;
     private readonly string[] _allOutputs;
     private volatile CacheScope _scope;
     private (long Model, long Version, bool IsShared) _epochs;
@@ -21,6 +24,7 @@ public sealed class ServableCache : IDisposable
         _cache = cache;
         _digest = digest;
         _settings = settings;
+        _signature = signature;
         _allOutputs = [.. signature.Outputs.Select(output => output.Name)];
         Id = id;
         Rules = rules;
@@ -36,6 +40,15 @@ public sealed class ServableCache : IDisposable
     /// <summary>Whether looking pays.</summary>
     public CacheEconomy Economy { get; } = new();
 
+    /// <summary>Whether the shared store pays for the rows of batches: a row's share of a run against its share of a trip.</summary>
+    public CacheEconomy RowEconomy { get; } = new();
+
+    /// <summary>
+    /// A row's share of the trip that asks for all of a batch. Kept for each version, whose batches are mostly alike: it is small where they are large, and says nothing of what a
+    /// trip for a single value takes.
+    /// </summary>
+    internal MeanTrip RowTrip { get; } = new();
+
     /// <summary>What all its keys have in common; another object after a purge.</summary>
     public CacheScope Scope => _scope;
 
@@ -49,6 +62,25 @@ public sealed class ServableCache : IDisposable
     /// <summary>The key of one row.</summary>
     public PredictionKey KeyOf(CacheScope scope, string? tenant, IReadOnlyList<string>? outputs, IReadOnlyList<TensorRows> inputs, int row) =>
         _cache.Keys.Write(scope, tenant, OutputsOf(outputs), inputs, row);
+
+    /// <summary>An answer that the shared store gave back. False where it is none to what was asked, which is counted: who can write to the store can put anything there.</summary>
+    /// <param name="scope">Of the request.</param>
+    /// <param name="outputs">What the request asks for; null for all.</param>
+    /// <param name="stored">What the store gave.</param>
+    /// <param name="now">Another replica's clock may be ahead, and what it made would stay young for too long: nothing was made later than this.</param>
+    /// <param name="prediction">The answer.</param>
+    internal bool TryRead(CacheScope scope, IReadOnlyList<string>? outputs, SharedValue stored, DateTimeOffset now, [NotNullWhen(true)] out CachedPrediction? prediction)
+    {
+        DateTimeOffset madeAt = stored.MadeAt > now ? now : stored.MadeAt;
+        if (CachedPrediction.TryRead(scope, stored.Payload, madeAt, stored.FreshFor, out prediction) && Fits(OutputsOf(outputs), prediction.Outputs))
+        {
+            return true;
+        }
+
+        prediction = null;
+        _cache.Shared?.CountDamaged();
+        return false;
+    }
 
     /// <summary>Forgets what this version was remembered with.</summary>
     public void Dispose() => _cache.Close(this);
@@ -72,6 +104,21 @@ public sealed class ServableCache : IDisposable
         _epochs = (modelEpoch, versionEpoch, isShared);
         _scope = MakeScope(modelEpoch, versionEpoch, isShared);
     }
+
+    // Not the shapes: what a graph declares of them is not always what it answers.
+    private bool Fits(IReadOnlyList<string> names, IReadOnlyList<OutputValue> outputs)
+    {
+        bool fits = outputs.Count == names.Count;
+        for (int i = 0; fits && i < names.Count; i++)
+        {
+            fits = outputs[i].Name == names[i] && _signature.IndexOfOutput(names[i]) is >= 0 and var index && IsOf(_signature.Outputs[index], outputs[i]);
+        }
+
+        return fits;
+    }
+
+    private static bool IsOf(OutputSpec spec, OutputValue output) =>
+        output.Kind == spec.Kind && output.Labels?.Type == spec.LabelType && output.Tensors.All(tensor => tensor.Type == spec.Values.Type);
 
     private CacheScope MakeScope(long modelEpoch, long versionEpoch, bool isShared) =>
         new(PredictionKeyWriter.HashScope(Id.Model, Id.Version, _digest, _settings, modelEpoch, versionEpoch), isShared);

@@ -17,9 +17,8 @@ namespace ModelGateway.Serving.Caching;
 /// </remarks>
 public sealed partial class SharedPredictions : IAsyncDisposable
 {
-    // New times weigh an eighth: a change shows within some ten calls, one slow call does not. The first of all are slow and say nothing.
-    private const int TripWeight = 8;
-    private const int TripsUntilKnown = 8;
+    // Of a Memcached connection's room for requests a quarter, so that those of others still find some; and what is lost when a piece fails.
+    private const int PieceLength = 256;
 
     private readonly IPredictionStore _store;
     private readonly SharedPredictionOptions _options;
@@ -40,9 +39,8 @@ public sealed partial class SharedPredictions : IAsyncDisposable
     private readonly Counter.Child _misses;
     private readonly Counter.Child[] _unusable;
     private readonly Counter _readBytes;
+    private readonly MeanTrip _trip = new();
     private Action<string?>? _epochChanged;
-    private long _tripTicks;
-    private int _trips;
 
     /// <summary>Takes over <paramref name="store"/>.</summary>
     /// <param name="store">Disposed with this object.</param>
@@ -81,15 +79,18 @@ public sealed partial class SharedPredictions : IAsyncDisposable
     /// <summary>Why the store is not asked, or nothing is written; null when all is well. Names no address and no secret.</summary>
     public string? Problem => _reads.Problem ?? _writes.Problem;
 
-    /// <summary>Moving average of the time that asking for a value takes, found or not, opened and all; zero before it was asked some times.</summary>
-    public TimeSpan TripTime => Volatile.Read(ref _trips) < TripsUntilKnown ? TimeSpan.Zero : TimeSpan.FromTicks(Volatile.Read(ref _tripTicks));
+    /// <summary>Moving average of the time that asking for a single value takes, found or not, opened and all; zero before it was asked some times.</summary>
+    public TimeSpan TripTime => _trip.Time;
 
     /// <summary>The value of a key; null where there is none, or none to be had in time.</summary>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     public ValueTask<SharedValue?> GetAsync(PredictionKey key, CancellationToken cancellationToken) =>
         _reads.IsOpen ? default : FetchAsync(key, cancellationToken);
 
-    /// <summary>The values of several keys in one trip, each at its key's place; null where the store did not answer.</summary>
+    /// <summary>
+    /// The values of several keys, each at its key's place; null where the store did not answer. Many are asked for piece by piece: where a piece fails, or the time that a
+    /// request waits is spent, the values of the others are missing as if there were none.
+    /// </summary>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     public ValueTask<SharedValue?[]?> GetManyAsync(IReadOnlyList<PredictionKey> keys, CancellationToken cancellationToken) =>
         _reads.IsOpen ? default : FetchManyAsync(keys, cancellationToken);
@@ -100,9 +101,13 @@ public sealed partial class SharedPredictions : IAsyncDisposable
     /// <param name="madeAt">When it was made.</param>
     /// <param name="freshFor">How long it is fresh from then.</param>
     /// <param name="keepFor">How long the store keeps it, at most; it is shortened a little at random, but not below a second.</param>
+    /// <param name="isOneOfMany">It comes with perhaps thousands of others, which fill no more than half of the queue: the other half is for the rest.</param>
     /// <returns>False where it is dropped: too much waits, it is too large, or the store is away.</returns>
-    public bool Set(PredictionKey key, ReadOnlyMemory<byte> payload, DateTimeOffset madeAt, TimeSpan freshFor, TimeSpan keepFor) =>
-        _writer.Set(key, payload, madeAt, freshFor, keepFor);
+    public bool Set(PredictionKey key, ReadOnlyMemory<byte> payload, DateTimeOffset madeAt, TimeSpan freshFor, TimeSpan keepFor, bool isOneOfMany = false) =>
+        _writer.Set(key, payload, madeAt, freshFor, keepFor, isOneOfMany);
+
+    /// <summary>A value that was given back, and counted as a hit, is no answer to what was asked: somebody else wrote it.</summary>
+    public void CountDamaged() => _unusable[(int)StoredValueState.Damaged].Inc();
 
     /// <summary>Claims the work on a key among all gateways; null where the store does not say.</summary>
     /// <param name="key">Whose value will be made.</param>
@@ -196,27 +201,62 @@ public sealed partial class SharedPredictions : IAsyncDisposable
         }
 
         SharedValue? value = Open(key, answer.Value);
-        ObserveTrip(_time.GetElapsedTime(started));
+        _trip.Observe(_time.GetElapsedTime(started));
         return value;
     }
 
     private async ValueTask<SharedValue?[]?> FetchManyAsync(IReadOnlyList<PredictionKey> keys, CancellationToken cancellationToken)
     {
-        StoreAnswer<IReadOnlyList<IMemoryOwner<byte>?>> answer = await _calls.CallAsync(
-            _getMany, keys, static (store, keys, token) => store.GetManyAsync(keys, token), DisposeAll, cancellationToken);
-        if (answer.Value?.Count != keys.Count)
+        var values = new SharedValue?[keys.Count];
+        long started = _time.GetTimestamp();
+        if (!await TryFetchPieceAsync(keys, values, 0, cancellationToken))
         {
-            DisposeAll(answer.Value ?? []);
             return null;
         }
 
-        var values = new SharedValue?[keys.Count];
-        for (int i = 0; i < values.Length; i++)
+        if (keys.Count <= PieceLength)
         {
-            values[i] = Open(keys[i], answer.Value[i]);
+            return values;
+        }
+
+        // The first has the time of any call. A later one that the end of that time cuts off had less, which says nothing about the store: it is counted as one whose caller left.
+        TimeSpan rest = _options.Timeout - _time.GetElapsedTime(started);
+        using var spent = new CancellationTokenSource(rest > TimeSpan.Zero ? rest : TimeSpan.Zero, _time);
+        await using CancellationTokenRegistration leaving = cancellationToken.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), spent);
+        try
+        {
+            // One after the other: others' requests have their turn in between.
+            int from = PieceLength;
+            while (from < keys.Count && !_reads.IsOpen && await TryFetchPieceAsync(keys, values, from, spent.Token))
+            {
+                from += PieceLength;
+            }
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // What came in time is of use all the same.
         }
 
         return values;
+    }
+
+    private async ValueTask<bool> TryFetchPieceAsync(IReadOnlyList<PredictionKey> keys, SharedValue?[] values, int from, CancellationToken cancellationToken)
+    {
+        PredictionKey[] piece = [.. keys.Skip(from).Take(PieceLength)];
+        StoreAnswer<IReadOnlyList<IMemoryOwner<byte>?>> answer = await _calls.CallAsync(
+            _getMany, piece, static (store, keys, token) => store.GetManyAsync(keys, token), DisposeAll, cancellationToken);
+        if (answer.Value?.Count != piece.Length)
+        {
+            DisposeAll(answer.Value ?? []);
+            return false;
+        }
+
+        for (int i = 0; i < piece.Length; i++)
+        {
+            values[from + i] = Open(piece[i], answer.Value[i]);
+        }
+
+        return true;
     }
 
     private SharedValue? Open(PredictionKey key, IMemoryOwner<byte>? stored)
@@ -243,19 +283,6 @@ public sealed partial class SharedPredictions : IAsyncDisposable
         foreach (IMemoryOwner<byte>? value in values)
         {
             value?.Dispose();
-        }
-    }
-
-    // Two threads at once may lose one of their times. It falls faster than it rises: what is slow now and then is this machine or a start, and where the store is
-    // hardly asked any more, a few times must show that it is quick again.
-    private void ObserveTrip(TimeSpan trip)
-    {
-        long average = Volatile.Read(ref _tripTicks);
-        long change = trip.Ticks - average;
-        Volatile.Write(ref _tripTicks, average == 0 ? Math.Max(1, trip.Ticks) : Math.Max(1, average + (change / (change < 0 ? 2 : TripWeight))));
-        if (_trips < TripsUntilKnown)
-        {
-            Interlocked.Increment(ref _trips);
         }
     }
 

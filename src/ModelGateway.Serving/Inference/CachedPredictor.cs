@@ -83,8 +83,19 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
         Servable servable, ServableCache own, CacheScope scope, PredictRequest request, RowBatch batch, long started, TimeSpan patience, CancellationToken cancellationToken)
     {
         RowAnswers rows = _rows.Look(servable, own, scope, request, batch);
-        bool isComplete = rows.Missing == 0 || (request.Cache.OnlyIfCached && await _rows.AskStoreAsync(servable, own, scope, rows, request.Cache.MaxAge, cancellationToken));
-        if (isComplete && rows.TryAssemble(out FlightLanding? whole))
+        if (request.Cache.OnlyIfCached)
+        {
+            try
+            {
+                await _rows.AskStoreAsync(servable, own, scope, request, rows, cancellationToken);
+            }
+            catch (OperationCanceledException)
+            {
+                return PredictResult.Failure(ModelRunner.CallerLeft(), default, new CacheReport(CacheUse.Miss, time.GetElapsedTime(started)));
+            }
+        }
+
+        if (rows.Missing == 0 && rows.TryAssemble(out FlightLanding? whole))
         {
             own.Economy.CountHit();
             TimeSpan age = Age(whole.Freshness!.Value.MadeAt);
@@ -99,8 +110,7 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
             return NotCached(report);
         }
 
-        // The half of a run that is saved is taken for a hit.
-        bool saves = rows.Missing * 2 <= batch.Count;
+        bool saves = RowPredictor.SavesHalf(rows);
         if (saves)
         {
             own.Economy.CountHit();
@@ -118,9 +128,6 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
 
     private static PredictResult NotCached(CacheReport report) => PredictResult.Failure(
         new PredictError(PredictErrorKind.NotCached, "No answer to this request is remembered, and Cache-Control: only-if-cached asks for no other."), default, report);
-
-    // Another replica's clock may be ahead: what it made would stay young for too long.
-    private DateTimeOffset NotAhead(DateTimeOffset madeAt) => time.GetUtcNow() is var now && madeAt > now ? now : madeAt;
 
     private TimeSpan Age(DateTimeOffset madeAt)
     {
@@ -316,13 +323,7 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
             }
         }
 
-        PredictResult run = await runner.RunAsync(work.Servable, work.Request.Inputs, work.Request.Outputs, null, flight.Callers == 1 ? work.Patience : null, default, flight.Abandoned);
-        if (!run.IsSuccess && run.Error.Kind == PredictErrorKind.QueueFull && work.Patience is not null && flight.Callers > 1)
-        {
-            // The wait may be too long for the first caller alone.
-            run = await runner.RunAsync(work.Servable, work.Request.Inputs, work.Request.Outputs, null, null, default, flight.Abandoned);
-        }
-
+        PredictResult run = await work.RunAsync(runner, flight, work.Request.Inputs);
         return run.IsSuccess ? Remember(flight, work, run.Response, asked) : FlightLanding.Refused(run.Error, run.Timings);
     }
 
@@ -351,7 +352,7 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
     private async ValueTask<CachedPrediction?> FindStoredAsync(SharedPredictions store, FlightWork work, CancellationToken cancellationToken)
     {
         CachedPrediction? found = await store.GetAsync(work.Key, cancellationToken) is { } stored
-            && CachedPrediction.TryRead(work.Scope, stored.Payload, NotAhead(stored.MadeAt), stored.FreshFor, out CachedPrediction? read)
+            && work.Own.TryRead(work.Scope, work.Request.Outputs, stored, time.GetUtcNow(), out CachedPrediction? read)
             && Judge(read, work.Own.Rules, work.Request.Cache.MaxAge).Outcome == CacheOutcome.Hit ? read : null;
         work.Servable.Metrics.CountLookup(CacheLevel.Store, found is null ? CacheOutcome.Miss : CacheOutcome.Hit);
         work.Own.Economy.CountStore(found is not null);

@@ -56,8 +56,8 @@ internal sealed class FlightLanding
     };
 
     /// <summary>An answer put together from rows; the tensors are views.</summary>
-    public static FlightLanding OfRows(IReadOnlyList<OutputValue> outputs, Freshness freshness, PredictTimings timings, int rowsRun) =>
-        new() { Outputs = outputs, Freshness = freshness, Timings = timings, RowsRun = rowsRun, IsKept = true };
+    public static FlightLanding OfRows(IReadOnlyList<OutputValue> outputs, Freshness freshness, PredictTimings timings, int rowsRun, bool areKept) =>
+        new() { Outputs = outputs, Freshness = freshness, Timings = timings, RowsRun = rowsRun, IsKept = areKept };
 
     /// <summary>
     /// An answer that is too large to be remembered. A single caller gets the pooled outputs themselves; several get a copy that they can share.

@@ -1,5 +1,7 @@
 using ModelGateway.Serving.Caching;
 using ModelGateway.Serving.Lifecycle;
+using ModelGateway.Serving.Models;
+using ModelGateway.Serving.Tensors;
 
 namespace ModelGateway.Serving.Inference;
 
@@ -26,10 +28,20 @@ internal sealed class FlightWork(Servable servable, ServableCache own, CacheScop
     public TimeSpan? Patience { get; set; }
 
     /// <summary>Whether nothing useful was found: then what the look cost is counted with what remembering costs.</summary>
-    public bool CountsAsMiss { get; init; } = true;
+    public bool CountsAsMiss { get; set; } = true;
 
     /// <summary>It has claimed the work on its key among the replicas.</summary>
     public bool HoldsClaim { get; set; }
+
+    /// <summary>Runs the model for all callers of the flight. The patience of the first holds only while nobody else waits: what is too long for him may not be for them.</summary>
+    public async ValueTask<PredictResult> RunAsync(ModelRunner runner, PredictionFlight<FlightLanding> flight, IReadOnlyList<NamedTensor> inputs)
+    {
+        TimeSpan? patience = flight.IsOfFirstAlone ? Patience : null;
+        PredictResult run = await runner.RunAsync(Servable, inputs, Request.Outputs, patience, null, default, flight.Abandoned);
+        return !run.IsSuccess && run.Error.Kind == PredictErrorKind.QueueFull && patience is not null && !flight.IsOfFirstAlone
+            ? await runner.RunAsync(Servable, inputs, Request.Outputs, null, null, default, flight.Abandoned)
+            : run;
+    }
 
     /// <summary>To be called while the caller still holds both.</summary>
     public void Retain()

@@ -21,6 +21,9 @@ internal sealed class RowAnswers(RowBatch batch, PredictionKey[] keys)
     /// <summary>Rows without an answer.</summary>
     public int Missing { get; private set; } = keys.Length;
 
+    /// <summary>Those that were run are remembered, all of them.</summary>
+    public bool AreKept { get; set; } = true;
+
     /// <summary>The answer of a row, with a first dimension of 1; null while there is none.</summary>
     public CachedPrediction? this[int row]
     {
@@ -40,6 +43,13 @@ internal sealed class RowAnswers(RowBatch batch, PredictionKey[] keys)
         {
             this[equal] = prediction;
         }
+    }
+
+    /// <summary>Takes all answers back.</summary>
+    public void Clear()
+    {
+        Array.Clear(_found);
+        Missing = _found.Length;
     }
 
     /// <summary>The rows without an answer, each key once: equal rows are run once.</summary>
@@ -89,7 +99,7 @@ internal sealed class RowAnswers(RowBatch batch, PredictionKey[] keys)
             outputs.Add(OutputValue.FromTensor(first.Outputs[output].Name, joined));
         }
 
-        landing = FlightLanding.OfRows(outputs, Freshness(), timings, rowsRun);
+        landing = FlightLanding.OfRows(outputs, Freshness(), timings, rowsRun, AreKept);
         return true;
     }
 

@@ -33,33 +33,36 @@ internal sealed class RowPredictor(PredictionCache cache, ModelRunner runner, Ti
         return rows;
     }
 
-    /// <summary>Asks the store for what memory does not have; whether every row is known then.</summary>
-    public async ValueTask<bool> AskStoreAsync(Servable servable, ServableCache own, CacheScope scope, RowAnswers rows, TimeSpan? maxAge, CancellationToken cancellationToken)
+    /// <summary>Asks the store for what memory does not have, where that pays.</summary>
+    public async ValueTask AskStoreAsync(Servable servable, ServableCache own, CacheScope scope, PredictRequest request, RowAnswers rows, CancellationToken cancellationToken)
     {
-        if (cache.StoreToAsk(own, scope) is not { } store)
+        if (rows.Missing == 0 || StoreOf(scope) is not { } store || !own.RowEconomy.ShouldAskStore(own.RowTrip.Time))
         {
-            return rows.Missing == 0;
+            return;
         }
 
+        long started = time.GetTimestamp();
         List<int> missing = rows.FindMissing();
-        if (await store.GetManyAsync([.. missing.Select(row => rows.Keys[row])], cancellationToken) is not { } stored)
-        {
-            return false;
-        }
-
+        SharedValue?[] stored = await store.GetManyAsync([.. missing.Select(row => rows.Keys[row])], cancellationToken) ?? new SharedValue?[missing.Count];
+        DateTimeOffset now = time.GetUtcNow();
+        int hits = 0;
         for (int i = 0; i < missing.Count; i++)
         {
-            CachedPrediction? found = stored[i] is { } value && CachedPrediction.TryRead(scope, value.Payload, value.MadeAt, value.FreshFor, out CachedPrediction? read) && IsFresh(read, maxAge)
+            CachedPrediction? found = stored[i] is { } value && own.TryRead(scope, request.Outputs, value, now, out CachedPrediction? read) && IsFresh(read, request.Cache.MaxAge)
                 ? read : null;
             servable.Metrics.CountLookup(CacheLevel.Store, found is null ? CacheOutcome.Miss : CacheOutcome.Hit);
             if (found is not null)
             {
+                hits++;
+                own.RowEconomy.CountRun(found.RunCost);
                 cache.Keep(own, rows.Keys[missing[i]], found);
                 rows.Give(missing[i], found);
             }
         }
 
-        return rows.Missing == 0;
+        // Also where the store did not answer, or not for all: the time is spent.
+        own.RowEconomy.CountStore(hits, missing.Count);
+        own.RowTrip.Observe(time.GetElapsedTime(started) / missing.Count);
     }
 
     /// <summary>Runs what nobody knows, and puts the answer together.</summary>
@@ -67,14 +70,38 @@ internal sealed class RowPredictor(PredictionCache cache, ModelRunner runner, Ti
     {
         if (!work.Request.Cache.NoCache)
         {
-            await AskStoreAsync(work.Servable, work.Own, work.Scope, rows, work.Request.Cache.MaxAge, flight.Abandoned);
+            await AskStoreAsync(work.Servable, work.Own, work.Scope, work.Request, rows, flight.Abandoned);
+            if (work.CountsAsMiss && SavesHalf(rows))
+            {
+                work.Own.Economy.CountHit();
+                work.CountsAsMiss = false;
+            }
         }
 
+        bool isKnown = rows.Missing < rows.Batch.Count;
+        FlightLanding? landing = await TryMakeAsync(flight, work, rows);
+        if (landing is null && isKnown && rows.Missing == 0)
+        {
+            // Somebody put a row into the store that does not fit the others. Which one, only a run of all can tell, and that takes the place of what was remembered.
+            cache.Shared?.CountDamaged();
+            rows.Clear();
+            landing = await TryMakeAsync(flight, work, rows);
+        }
+
+        return landing ?? await RunWholeAsync(flight, work);
+    }
+
+    /// <summary>Whether half of the run need not be made: that is taken for a hit.</summary>
+    public static bool SavesHalf(RowAnswers rows) => rows.Missing * 2 <= rows.Batch.Count;
+
+    // Null where the rows do not fit together.
+    private async ValueTask<FlightLanding?> TryMakeAsync(PredictionFlight<FlightLanding> flight, FlightWork work, RowAnswers rows)
+    {
         List<int> missing = rows.FindMissing();
         PredictTimings timings = default;
         if (missing.Count > 0)
         {
-            PredictResult run = await RunAsync(work, rows, missing, flight.Abandoned);
+            PredictResult run = await RunAsync(flight, work, rows, missing);
             if (!run.IsSuccess)
             {
                 return FlightLanding.Refused(run.Error, run.Timings);
@@ -84,18 +111,20 @@ internal sealed class RowPredictor(PredictionCache cache, ModelRunner runner, Ti
             using PredictResponse response = run.Response;
             if (!TryRemember(work, rows, missing, response))
             {
-                return await RunWholeAsync(flight, work);
+                return null;
             }
         }
 
-        return rows.TryAssemble(out FlightLanding? landing, timings, missing.Count) ? landing : await RunWholeAsync(flight, work);
+        return rows.TryAssemble(out FlightLanding? landing, timings, missing.Count) ? landing : null;
     }
 
-    private async ValueTask<PredictResult> RunAsync(FlightWork work, RowAnswers rows, List<int> missing, CancellationToken cancellationToken)
+    private SharedPredictions? StoreOf(CacheScope scope) => cache.Shared is { IsAvailable: true } store && scope.IsShared ? store : null;
+
+    private async ValueTask<PredictResult> RunAsync(PredictionFlight<FlightLanding> flight, FlightWork work, RowAnswers rows, List<int> missing)
     {
         if (missing.Count == rows.Batch.Count)
         {
-            return await runner.RunAsync(work.Servable, work.Request.Inputs, work.Request.Outputs, null, work.Patience, default, cancellationToken);
+            return await work.RunAsync(runner, flight, work.Request.Inputs);
         }
 
         using var part = new PredictRequest();
@@ -104,13 +133,13 @@ internal sealed class RowPredictor(PredictionCache cache, ModelRunner runner, Ti
             part.Add(input.Name, input.Gather(missing));
         }
 
-        return await runner.RunAsync(work.Servable, part.Inputs, work.Request.Outputs, null, work.Patience, default, cancellationToken);
+        return await work.RunAsync(runner, flight, part.Inputs);
     }
 
-    // The rows do not fit together, which the probe at load did not show: the whole answer is right, and nothing is remembered.
+    // The rows of one run do not fit together, which the probe at load did not show: the whole answer is right, and nothing is remembered.
     private async ValueTask<FlightLanding> RunWholeAsync(PredictionFlight<FlightLanding> flight, FlightWork work)
     {
-        PredictResult run = await runner.RunAsync(work.Servable, work.Request.Inputs, work.Request.Outputs, null, work.Patience, default, flight.Abandoned);
+        PredictResult run = await work.RunAsync(runner, flight, work.Request.Inputs);
         return run.IsSuccess ? FlightLanding.TooLarge(flight, run.Response) : FlightLanding.Refused(run.Error, run.Timings);
     }
 
@@ -129,25 +158,29 @@ internal sealed class RowPredictor(PredictionCache cache, ModelRunner runner, Ti
 
         long started = time.GetTimestamp();
         ServableCache own = work.Own;
+        TimeSpan cost = response.Timings.Run / missing.Count;
         own.Economy.CountRun(response.Timings.Run);
-        SharedPredictions? store = cache.StoreToFill(own, work.Scope);
+        own.RowEconomy.CountRun(cost);
+        SharedPredictions? store = own.RowEconomy.ShouldFillStore(own.RowTrip.Time) ? StoreOf(work.Scope) : null;
         DateTimeOffset now = time.GetUtcNow();
         for (int i = 0; i < missing.Count; i++)
         {
             OutputValue[] outputs = [.. cut.Select(output => OutputValue.FromTensor(output.Name, Row(output, i)))];
-            var made = CachedPrediction.Of(work.Scope, outputs, now, own.Rules.Ttl, response.Timings.Run / missing.Count, Array.MaxLength);
+            var made = CachedPrediction.Of(work.Scope, outputs, now, own.Rules.Ttl, cost, Array.MaxLength);
             if (made is null)
             {
                 return false;
             }
 
             PredictionKey key = rows.Keys[missing[i]];
+            bool isKept = false;
             if (made.Payload.Length <= own.Rules.MaxValueBytes)
             {
-                cache.Keep(own, key, made);
-                store?.Set(key, made.Payload, made.MadeAt, made.FreshFor, own.Rules.Ttl + own.Rules.StaleFor);
+                isKept = cache.Keep(own, key, made);
+                isKept |= store?.Set(key, made.Payload, made.MadeAt, made.FreshFor, own.Rules.Ttl + own.Rules.StaleFor, isOneOfMany: true) == true;
             }
 
+            rows.AreKept &= isKept;
             rows.Give(missing[i], made);
         }
 

@@ -76,6 +76,72 @@ public sealed class CacheEconomyTests
         Assert.True(_economy.ShouldAskStore(TimeSpan.FromMicroseconds(30)));
     }
 
+    [Theory]
+    [InlineData(1, false)]
+    [InlineData(2, false)]
+    [InlineData(3, true)]
+    [InlineData(10, true)]
+    public void ShouldAskStore_AFewInTenHit_OnlyWhereWhatTheySaveIsMoreThanTheTrip(int hitsInTen, bool asks)
+    {
+        TimeSpan trip = TimeSpan.FromMicroseconds(50);
+        _economy.CountRun(trip * 4);
+
+        for (int i = 0; i < 1000; i++)
+        {
+            _economy.CountStore(i % 10 < hitsInTen);
+        }
+
+        Assert.Equal(asks ? 320 : 320 / CacheEconomy.SampledEvery, Asks(320, trip));
+    }
+
+    [Fact]
+    public void ShouldAskStore_HitsBeginAfterALongTimeWithout_ComesBack()
+    {
+        TimeSpan trip = TimeSpan.FromMicroseconds(50);
+        _economy.CountRun(trip * 4);
+        for (int i = 0; i < 1000; i++)
+        {
+            _economy.CountStore(isHit: false);
+        }
+
+        for (int i = 0; i < 20_000; i++)
+        {
+            if (_economy.ShouldAskStore(trip))
+            {
+                _economy.CountStore(isHit: true);
+            }
+        }
+
+        Assert.Equal(320, Asks(320, trip));
+    }
+
+    [Fact]
+    public void ShouldAskStore_RowsOfOneLargeBatchWereMissed_IsNotYetAVerdict()
+    {
+        TimeSpan trip = TimeSpan.FromMicroseconds(50);
+        _economy.CountRun(trip * 4);
+
+        _economy.CountStore(found: 0, asked: 4096);
+
+        Assert.Equal(320, Asks(320, trip));
+    }
+
+    [Theory]
+    [InlineData(20, false)]
+    [InlineData(30, true)]
+    public void ShouldAskStore_EachBatchFindsSomeOfItsRows_CountsTheirShare(int foundOfHundred, bool asks)
+    {
+        TimeSpan trip = TimeSpan.FromMicroseconds(50);
+        _economy.CountRun(trip * 4);
+
+        for (int i = 0; i < 1000; i++)
+        {
+            _economy.CountStore(foundOfHundred, 100);
+        }
+
+        Assert.Equal(asks ? 320 : 320 / CacheEconomy.SampledEvery, Asks(320, trip));
+    }
+
     [Fact]
     public void CountRun_OneSlowRunAmongMany_HardlyMovesTheMean()
     {
@@ -109,6 +175,8 @@ public sealed class CacheEconomyTests
             }
         }
     }
+
+    private int Asks(int requests, TimeSpan trip) => Enumerable.Range(0, requests).Count(_ => _economy.ShouldAskStore(trip));
 
     private int Looks(int requests) => Enumerable.Range(0, requests).Count(_ => _economy.ShouldLook());
 }

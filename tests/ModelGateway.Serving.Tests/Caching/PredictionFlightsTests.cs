@@ -56,6 +56,19 @@ public sealed class PredictionFlightsTests
     }
 
     [Fact]
+    public void IsOfFirstAlone_UntilAnotherJoins_NotWhenTheOtherIsLeftAlone()
+    {
+        using PredictionFlight<int> flight = _flights.Enter(Key, out _);
+        Assert.True(flight.IsOfFirstAlone);
+
+        _flights.Enter(Key, out _);
+        Assert.False(flight.IsOfFirstAlone);
+
+        flight.LeaveFirst(-1);
+        Assert.Equal((1, false), (flight.Callers, flight.IsOfFirstAlone));
+    }
+
+    [Fact]
     public async Task Leave_OneOfTwo_DoesNotStopIt()
     {
         using PredictionFlight<int> flight = _flights.Enter(Key, out _);

@@ -51,6 +51,29 @@ public class PredictionWriterTests
     }
 
     [Fact]
+    public async Task Set_OneOfMany_LeavesHalfOfTheQueueToOthers()
+    {
+        await using var harness = new SharedHarness(new SharedPredictionOptions { ParallelWrites = 1, WriteQueueLength = 6, WriteQueueBytes = 1000 });
+        harness.Store.Hold();
+        harness.Set(1);
+        await SharedHarness.UntilAsync(() => harness.Store.Calls("set") == 1 && harness.Metrics.StoreQueuedWrites.Value == 0);
+        for (int i = 100; i < 110; i++)
+        {
+            harness.Set(i, isOneOfMany: true);
+        }
+
+        Assert.Equal((3, 7), (harness.Metrics.StoreQueuedWrites.Value, harness.Dropped("queue_full")));
+        harness.Set(2);
+        harness.Set(3);
+        harness.Set(4);
+        Assert.Equal((6, 7), (harness.Metrics.StoreQueuedWrites.Value, harness.Dropped("queue_full")));
+        harness.Store.Release();
+        await SharedHarness.UntilAsync(() => harness.Store.Count == 7);
+        harness.Set(5, 501, isOneOfMany: true);
+        Assert.Equal(8, harness.Dropped("queue_full"));
+    }
+
+    [Fact]
     public async Task Set_TooLarge_IsDropped()
     {
         await using var harness = new SharedHarness(new SharedPredictionOptions { MaxValueBytes = 1000, Compress = false });

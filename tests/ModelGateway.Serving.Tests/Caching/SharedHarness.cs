@@ -56,11 +56,11 @@ internal sealed class SharedHarness : IAsyncDisposable
         Shared.GetAsync(StoredPredictionTests.KeyOf(key), cancellationToken).AsTask();
 
     /// <summary>Puts a value into the queue; its payload is its number.</summary>
-    public void Set(int key, int length = 4, TimeSpan? keepFor = null)
+    public void Set(int key, int length = 4, TimeSpan? keepFor = null, bool isOneOfMany = false)
     {
         byte[] payload = new byte[length];
         BitConverter.TryWriteBytes(payload, key);
-        Shared.Set(StoredPredictionTests.KeyOf(key), payload, Made, TimeSpan.FromMinutes(1), keepFor ?? TimeSpan.FromHours(1));
+        Shared.Set(StoredPredictionTests.KeyOf(key), payload, Made, TimeSpan.FromMinutes(1), keepFor ?? TimeSpan.FromHours(1), isOneOfMany);
     }
 
     /// <summary>Has values written, and waits for it.</summary>

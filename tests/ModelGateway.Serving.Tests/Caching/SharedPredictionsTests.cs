@@ -237,6 +237,75 @@ public sealed class SharedPredictionsTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task GetMany_MoreThanAPieceHolds_EachAtItsPlace()
+    {
+        await _harness.SetAndWaitAsync(0, 255, 256, 599);
+
+        SharedValue?[]? values = await Shared.GetManyAsync(Keys(600), default);
+
+        Assert.Equal([0, 255, 256, 599], Found(values!));
+        Assert.Equal((3, 0), (Store.Calls("get_many"), Store.Outstanding));
+    }
+
+    [Fact]
+    public async Task GetMany_APieceFails_GivesWhatCameBeforeAndAsksNoMore()
+    {
+        await _harness.SetAndWaitAsync(0, 256, 599);
+        Store.OnCall = (_, _) => Store.Calls("get_many") == 2 ? throw new IOException("away") : default;
+
+        Assert.Equal([0], Found((await Shared.GetManyAsync(Keys(600), default))!));
+        Assert.Equal(2, Store.Calls("get_many"));
+    }
+
+    [Fact]
+    public async Task GetMany_TimeIsSpentBetweenTwoPieces_GivesWhatCame()
+    {
+        await _harness.SetAndWaitAsync(0, 256, 599);
+        Store.OnCall = (_, _) =>
+        {
+            _harness.Time.Advance(Timeout * 0.6);
+            return default;
+        };
+
+        Assert.Equal([0, 256], Found((await Shared.GetManyAsync(Keys(600), default))!));
+        Assert.Equal(2, Store.Calls("get_many"));
+    }
+
+    [Fact]
+    public async Task GetMany_LaterPieceIsCutOffByTheTimeOfTheWhole_GivesWhatCameAndSaysNothingAboutTheStore()
+    {
+        await _harness.SetAndWaitAsync(0, 256);
+        Store.OnCall = (_, _) =>
+        {
+            _harness.Time.Advance(Store.Calls("get_many") == 1 ? Timeout * 0.6 : TimeSpan.Zero);
+            return Store.Calls("get_many") == 1 ? default : new ValueTask(new TaskCompletionSource().Task);
+        };
+        Task<SharedValue?[]?> get = Shared.GetManyAsync(Keys(600), default).AsTask();
+        Assert.False(get.IsCompleted);
+
+        _harness.Time.Advance(Timeout * 0.4);
+
+        Assert.Equal([0], Found((await get)!));
+        Assert.Equal((0, 1), (_harness.Requests("get_many", "timeout"), _harness.Requests("get_many", "cancelled")));
+    }
+
+    [Fact]
+    public async Task GetMany_CallerLeavesDuringALaterPiece_Throws()
+    {
+        using var leaving = new CancellationTokenSource();
+        Store.OnCall = async (_, token) =>
+        {
+            if (Store.Calls("get_many") == 2)
+            {
+                await leaving.CancelAsync();
+                token.ThrowIfCancellationRequested();
+            }
+        };
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await Shared.GetManyAsync(Keys(600), leaving.Token));
+    }
+
+    [Fact]
     public async Task TripTime_ManyGets_FollowsWhatTheyTake()
     {
         Assert.Equal(TimeSpan.Zero, Shared.TripTime);
@@ -417,6 +486,10 @@ public sealed class SharedPredictionsTests : IAsyncDisposable
 
     // A method of its own, so that nothing here keeps the tasks alive.
     [MethodImpl(MethodImplOptions.NoInlining)]
+    private static PredictionKey[] Keys(int count) => [.. Enumerable.Range(0, count).Select(StoredPredictionTests.KeyOf)];
+
+    private static IEnumerable<int> Found(SharedValue?[] values) => Enumerable.Range(0, values.Length).Where(place => values[place] is { } value && BitConverter.ToInt32(value.Payload) == place);
+
     private static async Task FailLateAsync(string marker)
     {
         await using var harness = new SharedHarness();

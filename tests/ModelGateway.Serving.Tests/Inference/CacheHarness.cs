@@ -19,11 +19,11 @@ internal sealed class CacheHarness : IDisposable
 {
     private readonly ConcurrentQueue<float[]> _runs = new();
 
-    private CacheHarness(CacheOptions? options, MemoryPredictionStore? store)
+    private CacheHarness(CacheOptions? options, MemoryPredictionStore? store, TimeProvider? storeTime)
     {
         var signature = new ModelSignature([new TensorSpec("x", TensorType.Fp32, [-1])], [new OutputSpec(OutputKind.Tensor, new TensorSpec("y", TensorType.Fp32, [-1]))]);
         Serving = new ServingHarness(
-            new FakeRuntime { OnLoad = (_, _) => new FakeInstance { Signature = signature, OnRun = Run } }, cache: options ?? new CacheOptions(), sharedStore: store);
+            new FakeRuntime { OnLoad = (_, _) => new FakeInstance { Signature = signature, OnRun = Run } }, cache: options ?? new CacheOptions(), sharedStore: store, storeTime: storeTime);
     }
 
     public ServingHarness Serving { get; }
@@ -43,10 +43,12 @@ internal sealed class CacheHarness : IDisposable
     public Func<Tensor, OutputValue> Answer { get; set; } = static x =>
         OutputValue.FromTensor("y", Tensor.Create<float>(TensorType.Fp32, x.Shape, [.. x.AsSpan<float>().ToArray().Select(value => value * 10)]));
 
-    public static async Task<CacheHarness> StartAsync(string config = "{warmup: off}", CacheOptions? options = null, MemoryPredictionStore? store = null)
+    /// <summary>With a store, it is there when this returns; its calls are timed by <paramref name="storeTime"/>, or by the machine's clock.</summary>
+    public static async Task<CacheHarness> StartAsync(
+        string config = "{warmup: off}", CacheOptions? options = null, MemoryPredictionStore? store = null, TimeProvider? storeTime = null)
     {
         // A store is asked for models only whose run costs more than the trip.
-        var harness = new CacheHarness(options, store) { RunCost = store is null ? TimeSpan.Zero : TimeSpan.FromMilliseconds(50) };
+        var harness = new CacheHarness(options, store, storeTime) { RunCost = store is null ? TimeSpan.Zero : TimeSpan.FromMilliseconds(50) };
         await harness.LoadAsync(config);
         if (store is not null)
         {

@@ -419,6 +419,29 @@ public sealed class CachedPredictorTests
         Assert.All(await Task.WhenAll(first, second).WaitAsync(Patience), result => Assert.Equal(CacheUse.Miss, result.Cache.Use));
     }
 
+    /// <summary>The rows that one of them took from memory were young enough then, and may not be now.</summary>
+    [Fact]
+    public async Task PredictAsync_EqualBatchesWithTheSameMaxAge_GoAlone()
+    {
+        using CacheHarness gateway = await CacheHarness.StartAsync("{rows_independent: true, warmup: off}");
+        using var entered = new SemaphoreSlim(0);
+        using var mayEnd = new ManualResetEventSlim();
+        gateway.OnRun = _ =>
+        {
+            entered.Release();
+            mayEnd.Wait(Patience, CancellationToken.None);
+        };
+        var wish = new CacheDirectives { MaxAge = TimeSpan.FromSeconds(1) };
+
+        Task<PredictResult> first = Task.Run(() => gateway.PredictAsync([1, 2], wish));
+        Assert.True(await entered.WaitAsync(Patience));
+        Task<PredictResult> second = Task.Run(() => gateway.PredictAsync([1, 2], wish));
+        Assert.True(await entered.WaitAsync(Patience));
+        mayEnd.Set();
+
+        Assert.All(await Task.WhenAll(first, second).WaitAsync(Patience), result => Assert.True(result.IsSuccess));
+    }
+
     [Fact]
     public async Task PredictAsync_EqualWithTheSameMaxAge_ShareARun()
     {

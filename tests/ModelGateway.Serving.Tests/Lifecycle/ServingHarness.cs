@@ -32,7 +32,9 @@ internal sealed class ServingHarness : IDisposable
     private readonly string _artifactFolder = Path.Combine(Path.GetTempPath(), $"artifacts-{Guid.NewGuid():n}");
     private long _writes;
 
-    public ServingHarness(IModelRuntime? runtime = null, Func<ServingOptions, ServingOptions>? change = null, TimeSpan? settleTime = null, CacheOptions? cache = null, MemoryPredictionStore? sharedStore = null)
+    public ServingHarness(
+        IModelRuntime? runtime = null, Func<ServingOptions, ServingOptions>? change = null, TimeSpan? settleTime = null, CacheOptions? cache = null, MemoryPredictionStore? sharedStore = null,
+        TimeProvider? storeTime = null)
     {
         var defaults = new ServingOptions { ArtifactFolder = _artifactFolder, SettleTime = settleTime ?? TimeSpan.Zero, LoadParallelism = 2 };
         Options = change?.Invoke(defaults) ?? defaults;
@@ -40,7 +42,7 @@ internal sealed class ServingHarness : IDisposable
         ServingMetrics = new ServingMetrics(_registry);
         Cache = cache is null ? null : new PredictionCache(
             cache,
-            sharedStore is null ? null : new SharedPredictions(sharedStore, new SharedPredictionOptions(), new CacheMetrics(_registry), TimeProvider.System, NullLogger<SharedPredictions>.Instance),
+            sharedStore is null ? null : new SharedPredictions(sharedStore, new SharedPredictionOptions(), new CacheMetrics(_registry), storeTime ?? TimeProvider.System, NullLogger<SharedPredictions>.Instance),
             ServingMetrics,
             Time);
         _artifacts = new ArtifactCache(_artifactFolder, new ArtifactCacheOptions { Attempts = 2, RetryPause = TimeSpan.Zero }, ServingMetrics);
