@@ -75,7 +75,7 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
         }
 
         var report = new CacheReport(use, time.GetElapsedTime(started));
-        var work = new FlightWork(servable, own, scope, key, request, rows: null) { Lookup = report.Lookup };
+        var work = new FlightWork(servable, own, scope, key, request, rows: null) { Lookup = report.Lookup, TakesStale = wish.MaxAge is null };
         return wish.OnlyIfCached ? AskStoreAsync(work, report, cancellationToken) : FlyAsync(work, report, patience, cancellationToken);
     }
 
@@ -235,6 +235,11 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
             return PredictResult.Failure(landing.ErrorFor(cancellationToken.IsCancellationRequested), leads ? landing.Timings : new PredictTimings(total, TimeSpan.Zero), report);
         }
 
+        if (leads && landing.Freshness is { } given && Age(given.MadeAt) > given.FreshFor && work.TakesStale)
+        {
+            Refresh(work.Servable, work.Own, work.Scope, work.Key, work.Request);
+        }
+
         return PredictResult.Success(Answer(work.Servable, landing, leads ? landing.Timings : new PredictTimings(total, TimeSpan.Zero)), report);
     }
 
@@ -314,7 +319,7 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
         if (store is not null && !wish.NoCache)
         {
             long started = time.GetTimestamp();
-            CachedPrediction? stored = await FindStoredAsync(store, work, flight.Abandoned) ?? await AwaitOthersAsync(store, work, flight.Abandoned);
+            CachedPrediction? stored = await FindStoredAsync(store, work, flight.Abandoned, work.TakesStale) ?? await AwaitOthersAsync(store, work, flight.Abandoned);
             asked = time.GetElapsedTime(started);
             if (stored is not null)
             {
@@ -349,12 +354,18 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
         }
     }
 
-    private async ValueTask<CachedPrediction?> FindStoredAsync(SharedPredictions store, FlightWork work, CancellationToken cancellationToken)
+    private async ValueTask<CachedPrediction?> FindStoredAsync(SharedPredictions store, FlightWork work, CancellationToken cancellationToken, bool takesStale = false)
     {
-        CachedPrediction? found = await store.GetAsync(work.Key, cancellationToken) is { } stored
-            && work.Own.TryRead(work.Scope, work.Request.Outputs, stored, time.GetUtcNow(), out CachedPrediction? read)
-            && Judge(read, work.Own.Rules, work.Request.Cache.MaxAge).Outcome == CacheOutcome.Hit ? read : null;
-        work.Servable.Metrics.CountLookup(CacheLevel.Store, found is null ? CacheOutcome.Miss : CacheOutcome.Hit);
+        CacheOutcome outcome = CacheOutcome.Miss;
+        CachedPrediction? found = null;
+        if (await store.GetAsync(work.Key, cancellationToken) is { } stored
+            && work.Own.TryRead(work.Scope, work.Request.Outputs, stored, time.GetUtcNow(), out CachedPrediction? read))
+        {
+            outcome = Judge(read, work.Own.Rules, work.Request.Cache.MaxAge).Outcome;
+            found = outcome == CacheOutcome.Hit || (takesStale && outcome == CacheOutcome.Stale) ? read : null;
+        }
+
+        work.Servable.Metrics.CountLookup(CacheLevel.Store, found is null ? CacheOutcome.Miss : outcome);
         work.Own.Economy.CountStore(found is not null);
         if (found is not null)
         {

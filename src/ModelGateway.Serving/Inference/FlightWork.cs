@@ -27,6 +27,9 @@ internal sealed class FlightWork(Servable servable, ServableCache own, CacheScop
     /// <summary>How long its first caller will wait; null where nobody waits.</summary>
     public TimeSpan? Patience { get; set; }
 
+    /// <summary>Whether what is past its time, but not by too much, will do for all its callers, who see to it that it is renewed.</summary>
+    public bool TakesStale { get; init; }
+
     /// <summary>Whether nothing useful was found: then what the look cost is counted with what remembering costs.</summary>
     public bool CountsAsMiss { get; set; } = true;
 

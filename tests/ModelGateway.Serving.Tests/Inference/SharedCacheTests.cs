@@ -52,6 +52,29 @@ public sealed class SharedCacheTests : IAsyncDisposable
         Assert.Equal(CacheUse.Hit, (await first.PredictAsync(1)).Cache.Use);
     }
 
+    [Fact]
+    public async Task PredictAsync_StoreHasAStaleAnswer_GivesItAndRenewsIt()
+    {
+        const string Config = "{warmup: off, cache: {ttl: 10s, stale_while_revalidate: 1h}}";
+        using CacheHarness first = await CacheHarness.StartAsync(Config, store: _store);
+        using CacheHarness second = await CacheHarness.StartAsync(Config, store: _store.Connect());
+        await first.PredictAsync(1);
+        await UntilAsync(() => _store.Count == 1);
+        second.Serving.Time.Advance(TimeSpan.FromMinutes(1));
+
+        PredictResult young = await second.PredictAsync(1, new CacheDirectives { MaxAge = TimeSpan.FromSeconds(5) });
+        Assert.Equal(CacheUse.Miss, young.Cache.Use);
+        second.Serving.Time.Advance(TimeSpan.FromMinutes(1));
+        using CacheHarness third = await CacheHarness.StartAsync(Config, store: _store.Connect());
+        third.Serving.Time.Advance(TimeSpan.FromMinutes(3));
+        PredictResult stale = await third.PredictAsync(1);
+        await UntilAsync(() => third.Runs.Count == 1);
+
+        Assert.Equal((CacheUse.Hit, true), (stale.Cache.Use, stale.Cache.TimeToLive < TimeSpan.Zero));
+        await UntilAsync(() => third.PredictAsync(1).Result.Cache is { Use: CacheUse.Hit } report && report.TimeToLive > TimeSpan.Zero);
+        Assert.Single(third.Runs);
+    }
+
     [Theory]
     [InlineData("model", "model/1")]
     [InlineData("model/1", "model")]
