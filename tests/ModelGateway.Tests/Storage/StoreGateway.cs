@@ -97,12 +97,13 @@ internal sealed class StoreGateway : IAsyncDisposable
         return await response.Content.ReadAsStringAsync();
     }
 
-    /// <summary>One version's entry of the repository index.</summary>
+    /// <summary>One version's entry of the repository index; undefined where it is not listed, or not yet.</summary>
     public async Task<JsonElement> EntryAsync(string model, long version)
     {
         using JsonDocument index = JsonDocument.Parse(await IndexAsync());
         string number = version.ToString(CultureInfo.InvariantCulture);
-        return index.RootElement.EnumerateArray().SingleOrDefault(entry => entry.GetProperty("name").GetString() == model && entry.GetProperty("version").GetString() == number).Clone();
+        JsonElement found = index.RootElement.EnumerateArray().SingleOrDefault(entry => entry.GetProperty("name").GetString() == model && entry.GetProperty("version").GetString() == number);
+        return found.ValueKind == JsonValueKind.Undefined ? found : found.Clone();
     }
 
     /// <summary>The reason of a version's entry; empty where there is none, null where there is no such version.</summary>
