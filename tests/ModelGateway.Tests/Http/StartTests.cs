@@ -1,5 +1,6 @@
 using System.Net;
 using ModelGateway.TestKit.Onnx;
+using ModelGateway.TestKit.Repository;
 using Xunit;
 
 namespace ModelGateway.Tests.Http;
@@ -96,7 +97,10 @@ public sealed class StartTests
             Assert.NotNull(early.Headers.RetryAfter);
         }
 
-        gateway.Repository.AddVersionWithManifest("m", 1, TestModels.AddConstant(1));
+        // At once and with all that is in it: one that is empty is read as well, and then it is ready.
+        using var made = new RepositoryFolder();
+        made.AddVersionWithManifest("m", 1, TestModels.AddConstant(1));
+        Directory.Move(made.Root, gateway.Repository.Root);
         await gateway.Process.WaitUntilReadyAsync();
         using HttpResponseMessage response = await gateway.PostAsync("/predict/m", """{"inputs":{"x":[[1]]}}""");
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
