@@ -9,11 +9,8 @@ using ModelGateway.Serving.Models;
 namespace ModelGateway.Serving.Inference;
 
 /// <summary>Leads requests through the cache: what is remembered is answered, equal requests share one flight, the rest is run and remembered.</summary>
-internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner, ServingOptions options, TimeProvider time)
+internal sealed partial class CachedPredictor(PredictionCache cache, ModelRunner runner, ServingOptions options, TimeProvider time)
 {
-    // Milliseconds; of a model that this replica has not run yet. Too long matters only where a replica dies, too short is a run too many.
-    private const double UnknownCost = 3_000;
-
     private readonly PredictionFlights<FlightKey, FlightLanding> _flights = new();
     private readonly RunDeadlines _deadlines = new();
     private readonly RowPredictor _rows = new(cache, runner, time);
@@ -149,31 +146,6 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
 
     private static PredictResponse Answer(Servable servable, FlightLanding landing, PredictTimings timings) =>
         new(servable.Id, landing.Outputs!, timings) { Freshness = landing.Freshness };
-
-    // For a caller who takes no run: memory had nothing, perhaps the store has.
-    private async ValueTask<PredictResult> AskStoreAsync(FlightWork work, CacheReport report, CancellationToken cancellationToken)
-    {
-        long started = time.GetTimestamp();
-        CachedPrediction? found;
-        SharedPredictions? store = cache.StoreToAsk(work.Own, work.Scope);
-        try
-        {
-            found = store is null ? null : await FindStoredAsync(store, work, cancellationToken);
-        }
-        catch (OperationCanceledException)
-        {
-            return PredictResult.Failure(ModelRunner.CallerLeft(), default, report);
-        }
-
-        if (found is null)
-        {
-            return NotCached(report);
-        }
-
-        TimeSpan age = Age(found.MadeAt);
-        return PredictResult.Success(
-            Answer(work.Servable, found), report with { Use = CacheUse.Hit, Lookup = report.Lookup + time.GetElapsedTime(started), Age = age, TimeToLive = found.FreshFor - age, Detail = store!.Name });
-    }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<PredictResult> FlyAsync(FlightWork work, CacheReport report, TimeSpan patience, CancellationToken cancellationToken)
@@ -352,61 +324,6 @@ internal sealed class CachedPredictor(PredictionCache cache, ModelRunner runner,
             work.Own.Economy.CountMiss(work.Lookup + time.GetElapsedTime(started));
             return FlightLanding.Made(made, response.Timings, asked, isKept);
         }
-    }
-
-    private async ValueTask<CachedPrediction?> FindStoredAsync(SharedPredictions store, FlightWork work, CancellationToken cancellationToken, bool takesStale = false)
-    {
-        CacheOutcome outcome = CacheOutcome.Miss;
-        CachedPrediction? found = null;
-        if (await store.GetAsync(work.Key, cancellationToken) is { } stored
-            && work.Own.TryRead(work.Scope, work.Request.Outputs, stored, time.GetUtcNow(), out CachedPrediction? read))
-        {
-            outcome = Judge(read, work.Own.Rules, work.Request.Cache.MaxAge).Outcome;
-            found = outcome == CacheOutcome.Hit || (takesStale && outcome == CacheOutcome.Stale) ? read : null;
-        }
-
-        work.Servable.Metrics.CountLookup(CacheLevel.Store, found is null ? CacheOutcome.Miss : outcome);
-        work.Own.Economy.CountStore(found is not null);
-        if (found is not null)
-        {
-            work.Own.Economy.CountRun(found.RunCost);
-            work.Own.Economy.CountHit();
-        }
-
-        return found;
-    }
-
-    // One replica has the claim and runs; the others look for what it puts into the store, as long as a run may take.
-    private async ValueTask<CachedPrediction?> AwaitOthersAsync(SharedPredictions store, FlightWork work, CancellationToken cancellationToken)
-    {
-        if (!cache.CoalescesAcrossReplicas)
-        {
-            return null;
-        }
-
-        // Who dies with the claim holds the others up for a run and a half and no longer.
-        double cost = work.Own.Economy.RunCost.TotalMilliseconds;
-        var lifetime = TimeSpan.FromMilliseconds(Math.Clamp(((cost > 0 ? cost : UnknownCost) * 1.5) + 50, 100, 60_000));
-        long started = time.GetTimestamp();
-        for (TimeSpan waited = TimeSpan.Zero; waited < lifetime; waited = time.GetElapsedTime(started))
-        {
-            bool? isMine = await store.TryClaimAsync(work.Key, lifetime, cancellationToken);
-            if (isMine != false)
-            {
-                work.HoldsClaim = isMine == true;
-
-                // Who had it before may have put the answer there since the last look.
-                return waited > TimeSpan.Zero ? await FindStoredAsync(store, work, cancellationToken) : null;
-            }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(Math.Clamp(Math.Max(cost, waited.TotalMilliseconds) / 8, 5, 100)), time, cancellationToken);
-            if (await FindStoredAsync(store, work, cancellationToken) is { } stored)
-            {
-                return stored;
-            }
-        }
-
-        return null;
     }
 
     // Those who take none but a young answer share a flight with others of the same mind: another may end with an older one that the store has.

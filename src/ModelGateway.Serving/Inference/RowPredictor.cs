@@ -36,7 +36,7 @@ internal sealed class RowPredictor(PredictionCache cache, ModelRunner runner, Ti
     /// <summary>Asks the store for what memory does not have, where that pays.</summary>
     public async ValueTask AskStoreAsync(Servable servable, ServableCache own, CacheScope scope, PredictRequest request, RowAnswers rows, CancellationToken cancellationToken)
     {
-        if (rows.Missing == 0 || StoreOf(scope) is not { } store || !own.RowEconomy.ShouldAskStore(own.RowTrip.Time))
+        if (rows.Missing == 0 || cache.StoreOf(scope) is not { } store || !own.RowEconomy.ShouldAskStore(own.RowTrip.Time))
         {
             return;
         }
@@ -118,8 +118,6 @@ internal sealed class RowPredictor(PredictionCache cache, ModelRunner runner, Ti
         return rows.TryAssemble(out FlightLanding? landing, timings, missing.Count) ? landing : null;
     }
 
-    private SharedPredictions? StoreOf(CacheScope scope) => cache.Shared is { IsAvailable: true } store && scope.IsShared ? store : null;
-
     private async ValueTask<PredictResult> RunAsync(PredictionFlight<FlightLanding> flight, FlightWork work, RowAnswers rows, List<int> missing)
     {
         if (missing.Count == rows.Batch.Count)
@@ -161,7 +159,7 @@ internal sealed class RowPredictor(PredictionCache cache, ModelRunner runner, Ti
         TimeSpan cost = response.Timings.Run / missing.Count;
         own.Economy.CountRun(response.Timings.Run);
         own.RowEconomy.CountRun(cost);
-        SharedPredictions? store = own.RowEconomy.ShouldFillStore(own.RowTrip.Time) ? StoreOf(work.Scope) : null;
+        SharedPredictions? store = own.RowEconomy.ShouldFillStore(own.RowTrip.Time) ? cache.StoreOf(work.Scope) : null;
         DateTimeOffset now = time.GetUtcNow();
         for (int i = 0; i < missing.Count; i++)
         {

@@ -58,6 +58,8 @@ public sealed class CacheControlTests(CacheControlTests.Host shared) : IClassFix
     {
         string body = NextBody();
         await RepeatAsync(body);
+
+        // Ages are told in whole seconds.
         await Task.Delay(TimeSpan.FromSeconds(3));
 
         // Too old for this one, and as good as before for the next.
