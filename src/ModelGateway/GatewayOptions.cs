@@ -112,7 +112,7 @@ internal sealed class FetchOptions
     public long MaxBytes { get; set; } = new ArtifactCacheOptions().MaxBytes;
 
     [Range(1, 64)]
-    [Description("Parts of files that are downloaded at the same time, of 8 MiB each.")]
+    [Description("Parts of files that are downloaded at the same time, of 8 MiB each, at most; where three of them leave SHA-256 no time to wait, a file is left to those.")]
     public int Parallelism { get; set; } = new ArtifactCacheOptions().Parallelism;
 }
 

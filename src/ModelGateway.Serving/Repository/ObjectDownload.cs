@@ -26,10 +26,12 @@ internal sealed class ObjectDownload(
     public async Task<(string Sha256, ObjectChecksum? Checksum)> RunAsync(ChecksumAlgorithm? algorithm, CancellationToken cancellationToken)
     {
         using var hasher = new PieceHasher(partial, algorithm);
+        int parallelism = Math.Min(options.Parallelism, partial.PieceCount);
+        using var pace = new DownloadPace(parallelism, time);
         using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
 
         // A store that answers synchronously, a folder, is read to its end by the first of them, on the caller's thread.
-        Task[] workers = [.. Enumerable.Range(0, Math.Min(options.Parallelism, partial.PieceCount)).Select(_ => WorkAsync(hasher, stop))];
+        Task[] workers = [.. Enumerable.Range(0, parallelism).Select(number => WorkAsync(number, pace, hasher, stop))];
         await Task.WhenAll(workers);
         _failure?.Throw();
         cancellationToken.ThrowIfCancellationRequested();
@@ -37,10 +39,11 @@ internal sealed class ObjectDownload(
     }
 
     // Does not throw: the first failure ends the others, and all have let go of the file when RunAsync returns.
-    private async Task WorkAsync(PieceHasher hasher, CancellationTokenSource stop)
+    private async Task WorkAsync(int number, DownloadPace pace, PieceHasher hasher, CancellationTokenSource stop)
     {
         try
         {
+            await pace.JoinAsync(number, stop.Token);
             while (Interlocked.Increment(ref _next) is int piece && piece < partial.PieceCount)
             {
                 if (partial.IsDone(piece))
@@ -49,7 +52,7 @@ internal sealed class ObjectDownload(
                 }
                 else
                 {
-                    await FetchAsync(piece, hasher, stop.Token);
+                    await FetchAsync(piece, pace, hasher, stop.Token);
                 }
 
                 // Without a connection: what it reads may be much.
@@ -61,11 +64,16 @@ internal sealed class ObjectDownload(
             Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(exception), null);
             await stop.CancelAsync();
         }
+        finally
+        {
+            // Nothing is left that is not under way.
+            pace.LetAllJoin();
+        }
     }
 
-    private async Task FetchAsync(int piece, PieceHasher hasher, CancellationToken cancellationToken)
+    private async Task FetchAsync(int piece, DownloadPace pace, PieceHasher hasher, CancellationToken cancellationToken)
     {
-        using var stream = new PieceStream(partial, piece, hasher);
+        using var stream = new PieceStream(partial, piece, hasher, pace);
         long offset = partial.OffsetOf(piece);
         long length = partial.LengthOf(piece);
         int failures = 0;

@@ -1,7 +1,7 @@
 namespace ModelGateway.Serving.Repository;
 
 /// <summary>Where the bytes of one piece go: into the partial file at their place, into their checksum, and into the hash if it has come so far.</summary>
-internal sealed class PieceStream(PartialFile file, int piece, PieceHasher hasher) : Stream
+internal sealed class PieceStream(PartialFile file, int piece, PieceHasher hasher, DownloadPace pace) : Stream
 {
     private PieceChecksum _checksum = new();
 
@@ -49,6 +49,7 @@ internal sealed class PieceStream(PartialFile file, int piece, PieceHasher hashe
             _checksum.Append(buffer);
             Written += buffer.Length;
             hasher.Advance(piece, Written, buffer);
+            pace.Arrived(buffer.Length, hasher.BytesPerSecond);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
