@@ -12,11 +12,10 @@ namespace ModelGateway.Benchmarks;
 internal static class PublishBenchmark
 {
     private const string Bucket = "models";
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
-
     public static async Task<int> RunAsync(string[] args)
     {
         int rounds = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture) : 7;
+        var interval = TimeSpan.FromSeconds(args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 5);
         await using S3Server server = await S3Server.StartAsync();
         await server.CreateBucketAsync(Bucket);
         byte[] model = await File.ReadAllBytesAsync(Path.Combine(RepositoryRoot.Path, "docs", "samples", "models", "iris", "1", "model.onnx"));
@@ -30,7 +29,7 @@ internal static class PublishBenchmark
                 ["Gateway__S3__Endpoint"] = server.Endpoint.AbsoluteUri,
                 ["Gateway__S3__AccessKeyId"] = "key",
                 ["Gateway__S3__SecretAccessKey"] = "secret",
-                ["Gateway__PollInterval"] = Interval.ToString("c", CultureInfo.InvariantCulture),
+                ["Gateway__PollInterval"] = interval.ToString("c", CultureInfo.InvariantCulture),
                 ["Gateway__ArtifactFolder"] = artifacts,
                 ["Gateway__Auth__Enabled"] = "false",
             });
@@ -55,7 +54,7 @@ internal static class PublishBenchmark
                 seconds.Sort();
                 Console.WriteLine(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{(webhook ? "webhook" : $"interval of {Interval.TotalSeconds:0} s")}, {(manifest ? "with" : "without")} manifest: median {seconds[seconds.Count / 2]:0.00} s ({seconds[0]:0.00}-{seconds[^1]:0.00})"));
+                    $"{(webhook ? "webhook" : $"interval of {interval.TotalSeconds:0} s")}, {(manifest ? "with" : "without")} manifest: median {seconds[seconds.Count / 2]:0.00} s ({seconds[0]:0.00}-{seconds[^1]:0.00})"));
             }
 
             return 0;

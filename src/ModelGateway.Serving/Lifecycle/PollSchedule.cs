@@ -9,6 +9,9 @@ internal sealed class PollSchedule(TimeSpan interval, Func<double> random)
     /// <summary>How far a pause may lie from the nominal one, as a part of it.</summary>
     public const double Jitter = 0.1;
 
+    /// <summary>And at most by this while the store answers: what was uploaded is to be seen an interval later, whatever that is.</summary>
+    public static readonly TimeSpan LargestJitter = TimeSpan.FromMilliseconds(500);
+
     // A store that comes back is noticed within this time, unless the interval itself is longer.
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
 
@@ -39,7 +42,9 @@ internal sealed class PollSchedule(TimeSpan interval, Func<double> random)
     public TimeSpan Next(TimeSpan? sooner)
     {
         TimeSpan pause = _failures == 0 ? interval : BackOff();
-        TimeSpan varied = pause * (1 - Jitter + (2 * Jitter * random()));
+        TimeSpan most = pause * Jitter;
+        TimeSpan jitter = _failures == 0 && most > LargestJitter ? LargestJitter : most;
+        TimeSpan varied = pause + (jitter * ((2 * random()) - 1));
         return _failures == 0 && sooner < varied ? sooner.Value : varied;
     }
 

@@ -27,6 +27,9 @@ internal sealed class DownloadPace : IDisposable
     // One connection more than three brings a third more where each has a limit of its own.
     private const double WorthIt = 1.1;
 
+    // What brought nothing is tried again after so many windows: another download may have had the link.
+    private const int Rest = 8;
+
     /// <summary>What has not brought the first window until then is waited for, not read from.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(50);
 
@@ -39,11 +42,17 @@ internal sealed class DownloadPace : IDisposable
     private readonly SemaphoreSlim _joining = new(0);
     private int _waiting;
     private bool _hasTicked;
-    private bool _isWorthTrying = true;
     private long _began;
     private long _arrived;
     private long _arrivedSinceTick;
     private double _lastRate;
+
+    // Of the last window before somebody joined; 0 while nobody has.
+    private double _rateBefore;
+
+    // Windows that are not judged: in the first one the newcomers still connect.
+    private int _unjudged;
+    private int _step = 1;
 
     /// <summary>Begins a download.</summary>
     /// <param name="parallelism">Connections at most.</param>
@@ -122,16 +131,28 @@ internal sealed class DownloadPace : IDisposable
         {
             Release(_waiting);
         }
-        else if (rate < hashRate && _isWorthTrying)
+        else if (_unjudged > 0)
         {
-            // Of one that brought nothing it is learned that the others would not either.
-            _isWorthTrying = _lastRate == 0 || rate >= _lastRate * WorthIt;
-            Release(_isWorthTrying ? 1 : 0);
+            _unjudged--;
+        }
+        else if (rate < hashRate)
+        {
+            Try(rate);
         }
 
         _lastRate = rate;
         _arrived = 0;
         _began = _time.GetTimestamp();
+    }
+
+    // One more, and where that brought something two more, and then four.
+    private void Try(double rate)
+    {
+        bool wasVain = _rateBefore > 0 && rate < _rateBefore * WorthIt;
+        _step = wasVain || _rateBefore == 0 ? 1 : 2 * _step;
+        Release(wasVain ? 0 : Math.Min(_step, _waiting));
+        _unjudged = wasVain ? Rest : 1;
+        _rateBefore = wasVain ? 0 : rate;
     }
 
     private void Release(int count)

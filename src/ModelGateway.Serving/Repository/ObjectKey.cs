@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace ModelGateway.Serving.Repository;
 
 /// <summary>Which names of objects the repository takes in: what a bucket holds was named by others, and becomes files here.</summary>
@@ -6,7 +8,7 @@ public static class ObjectKey
     /// <summary>A longer key is passed over; characters. The longest that the large stores allow.</summary>
     public const int LongestKey = 1024;
 
-    // What a file system allows a single name at most; bytes of UTF-8 are at most four times the characters, and few names come near.
+    // What a file system allows a single name at most; bytes of UTF-8. A longer one would be fetched again and again to no end.
     private const int LongestPart = 255;
 
     /// <summary>
@@ -25,7 +27,7 @@ public static class ObjectKey
         {
             if (i == key.Length || key[i] == '/')
             {
-                if (i == start || i - start > LongestPart || key[start] == '.')
+                if (i == start || key[start] == '.' || Encoding.UTF8.GetByteCount(key.AsSpan(start, i - start)) > LongestPart)
                 {
                     return false;
                 }

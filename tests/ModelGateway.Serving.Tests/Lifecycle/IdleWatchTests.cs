@@ -78,7 +78,7 @@ public sealed class IdleWatchTests
 
         pauses.Add((await watch.Time.NextPauseAsync()).TotalSeconds);
         await watch.Watcher.StopAsync(CancellationToken.None);
-        Assert.Equal([27, 33, 28.5, 31.5], pauses);
+        Assert.Equal([29.5, 30.5, 29.75, 30.25], pauses);
     }
 
     [Fact]

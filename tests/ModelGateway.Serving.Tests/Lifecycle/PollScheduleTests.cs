@@ -45,21 +45,33 @@ public sealed class PollScheduleTests
     }
 
     [Theory]
-    [InlineData(0, 27)]
-    [InlineData(0.25, 28.5)]
-    [InlineData(0.5, 30)]
-    [InlineData(1, 33)]
-    public void Next_RandomNumber_VariesByATenth(double random, double seconds) =>
-        Assert.Equal(seconds, new PollSchedule(TimeSpan.FromSeconds(30), () => random).Next(null).TotalSeconds, precision: 6);
+    [InlineData(2, 0, 1.8)]
+    [InlineData(2, 0.25, 1.9)]
+    [InlineData(2, 0.5, 2)]
+    [InlineData(2, 1, 2.2)]
+    [InlineData(30, 0, 29.5)]
+    [InlineData(30, 0.25, 29.75)]
+    [InlineData(30, 1, 30.5)]
+    public void Next_RandomNumber_VariesByATenthAndHalfASecondAtMost(double interval, double random, double seconds) =>
+        Assert.Equal(seconds, new PollSchedule(TimeSpan.FromSeconds(interval), () => random).Next(null).TotalSeconds, precision: 6);
 
     [Fact]
-    public void Next_UsualRandomNumbers_LieWithinATenthAndDiffer()
+    public void Next_AfterAFailure_VariesByATenth()
+    {
+        var schedule = new PollSchedule(TimeSpan.FromSeconds(30), static () => 1);
+        schedule.Failed();
+
+        Assert.Equal(33, schedule.Next(null).TotalSeconds, precision: 6);
+    }
+
+    [Fact]
+    public void Next_UsualRandomNumbers_LieWithinHalfASecondAndDiffer()
     {
         var schedule = new PollSchedule(TimeSpan.FromSeconds(30), Random.Shared.NextDouble);
         List<TimeSpan> pauses = [.. Enumerable.Range(0, 1000).Select(_ => schedule.Next(null))];
 
-        Assert.All(pauses, pause => Assert.InRange(pause, TimeSpan.FromSeconds(27), TimeSpan.FromSeconds(33)));
-        Assert.True(pauses.Max() - pauses.Min() > TimeSpan.FromSeconds(3));
+        Assert.All(pauses, pause => Assert.InRange(pause, TimeSpan.FromSeconds(29.5), TimeSpan.FromSeconds(30.5)));
+        Assert.True(pauses.Max() - pauses.Min() > TimeSpan.FromSeconds(0.5));
     }
 
     [Fact]

@@ -63,29 +63,48 @@ public sealed class DownloadPaceTests : IDisposable
     }
 
     [Fact]
-    public async Task Arrived_EachConnectionBringsItsShare_LetsOneInAfterTheOther()
+    public async Task Arrived_EachConnectionBringsItsShare_LetsMoreAndMoreIn()
     {
         double each = 0.3 * HashRate / DownloadPace.First * 1.1;
         Bring(DownloadPace.FirstWindow, each * DownloadPace.First);
-        for (int joined = DownloadPace.First + 1; joined < Connections; joined++)
+        int before = DownloadPace.First;
+        foreach (int joined in (int[])[4, 6])
         {
             await JoinedAsync(joined);
+
+            // They still connect.
+            Bring(DownloadPace.Window, each * before);
+            Assert.Equal(joined, JoinedCount());
             Bring(DownloadPace.Window, each * joined);
+            before = joined;
         }
 
         await JoinedAsync(Connections);
     }
 
     [Fact]
-    public async Task Arrived_OneMoreBringsNothing_LeavesTheOthersOut()
+    public async Task Arrived_OneMoreBringsNothing_IsTriedAgainMuchLater()
     {
         Bring(DownloadPace.FirstWindow, 0.6 * HashRate);
         await JoinedAsync(DownloadPace.First + 1);
-        Bring(DownloadPace.Window, 0.6 * HashRate);
-        Bring(DownloadPace.Window, 0.9 * HashRate);
+        for (int i = 0; i < 10; i++)
+        {
+            Bring(DownloadPace.Window, 0.6 * HashRate);
+        }
 
-        await Task.Yield();
         Assert.Equal(DownloadPace.First + 1, JoinedCount());
+        Bring(DownloadPace.Window, 0.6 * HashRate);
+
+        await JoinedAsync(DownloadPace.First + 2);
+    }
+
+    [Fact]
+    public async Task Arrived_BurstAtFirst_TriesOneMoreAfterwards()
+    {
+        Bring(DownloadPace.FirstWindow, 1.2 * HashRate);
+        Bring(DownloadPace.Window, 0.5 * HashRate);
+
+        await JoinedAsync(DownloadPace.First + 1);
     }
 
     [Fact]
