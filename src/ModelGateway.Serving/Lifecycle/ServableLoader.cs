@@ -53,8 +53,7 @@ internal sealed partial class ServableLoader(
         options.Signatures.CheckListed(listing);
         enter(ServableState.Fetching, null);
 
-        // A loader thread may block: it answers nobody.
-        ModelArtifact artifact = artifacts.FetchAsync(listing, cancellationToken).GetAwaiter().GetResult();
+        (ModelArtifact artifact, listing) = Fetch(listing, cancellationToken);
         IModelInstance? instance = null;
         try
         {
@@ -85,6 +84,35 @@ internal sealed partial class ServableLoader(
             instance?.Dispose();
             artifact.Dispose();
             throw;
+        }
+    }
+
+    // A loader thread may block: it answers nobody.
+    private (ModelArtifact Artifact, VersionListing Listing) Fetch(VersionListing listing, CancellationToken cancellationToken)
+    {
+        for (bool isAgain = false; ; isAgain = true)
+        {
+            try
+            {
+                return (artifacts.FetchAsync(listing, cancellationToken).GetAwaiter().GetResult(), listing);
+            }
+            catch (InvalidDataException exception)
+            {
+                // It may be the manifest that was damaged on the way, and not the file that was compared with it.
+                VersionListing? other = listing.ReadManifestAgainAsync?.Invoke(cancellationToken).GetAwaiter().GetResult();
+                if (other is null)
+                {
+                    throw;
+                }
+
+                if (isAgain || other.WaitReason is not null)
+                {
+                    // Another one each time: it may come right later.
+                    throw new IOException(other.WaitReason ?? exception.Message, exception);
+                }
+
+                listing = other;
+            }
         }
     }
 

@@ -33,6 +33,9 @@ public sealed class ArtifactCache : IDisposable
     private readonly BlobFolder _blobs;
     private readonly KeyedLocks _underWay = new();
 
+    // By location, what its last listing held: for a download that ends after the listing that no longer has its object.
+    private readonly ConcurrentDictionary<string, IReadOnlyList<StoredObject>> _listed = new(StringComparer.Ordinal);
+
     // By location: a store that is slow holds up no other.
     private readonly ConcurrentDictionary<string, Turns> _turns = new(StringComparer.Ordinal);
 
@@ -106,11 +109,16 @@ public sealed class ArtifactCache : IDisposable
     /// <param name="source">As listed.</param>
     public string? Recall(string location, in StoredObject source) => source.Tag.Length > 0 ? _blobs.Recall(BlobFolder.RefOf(location, source)) : null;
 
-    /// <summary>Forgets downloads of one store that broke off and whose object is no longer there, or is another now.</summary>
+    /// <summary>
+    /// Forgets downloads of one store that broke off and whose object is no longer there, or is another now. Those that are under way are
+    /// forgotten when they break off.
+    /// </summary>
     /// <param name="location">The store's location.</param>
     /// <param name="objects">All that it holds.</param>
     public void KeepPartials(string location, IReadOnlyList<StoredObject> objects)
     {
+        // Before the files are looked at: what is under way then either is let go of before, and found, or looks here afterwards.
+        _listed[location] = objects;
         string prefix = PartialPrefix(location);
         if (Directory.Exists(_partial) && Directory.EnumerateFiles(_partial, prefix + "*").Any())
         {
@@ -176,6 +184,7 @@ public sealed class ArtifactCache : IDisposable
             catch
             {
                 await stop.CancelAsync();
+                ForgetIfGone(version.Store.Location, files[i]);
                 throw;
             }
         }
@@ -195,6 +204,19 @@ public sealed class ArtifactCache : IDisposable
             // What went wrong, rather than what was called off for it.
             await (fetches.FirstOrDefault(fetch => fetch.IsFaulted) ?? fetches.First(fetch => fetch.IsCanceled));
             throw;
+        }
+    }
+
+    // For a download that has just broken off and is let go of. The listing that no longer has its object passed it over, because it was
+    // under way, and the next one may be the same.
+    private void ForgetIfGone(string location, StoredObject source)
+    {
+        string id = PartialPrefix(location) + BlobFolder.RefOf(location, source);
+        if (_listed.TryGetValue(location, out IReadOnlyList<StoredObject>? objects)
+            && Directory.Exists(_partial) && Directory.EnumerateFiles(_partial, id + "*").Any()
+            && !objects.Any(item => item.Key == source.Key && item.Tag == source.Tag && item.Size == source.Size))
+        {
+            PartialFile.RemoveAll(_partial, (other, _) => other != id || _underWay.IsHeld(id));
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -152,7 +153,10 @@ public sealed partial class ListingJournal
         Append("texts", "");
         foreach ((string key, JournaledText text) in listing.Texts.OrderBy(text => text.Key, StringComparer.Ordinal))
         {
-            Append(key, text.Tag);
+            // A text that was damaged on the way and was read again has the same tag.
+            var checksum = new PieceChecksum();
+            checksum.Append(text.Content);
+            Append(key, string.Create(CultureInfo.InvariantCulture, $"{text.Tag}\n{checksum.Value}"));
         }
 
         Append("settled", "");

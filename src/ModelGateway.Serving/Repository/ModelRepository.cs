@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -17,14 +16,12 @@ namespace ModelGateway.Serving.Repository;
 /// <param name="time">The clock.</param>
 public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, TimeProvider time)
 {
-    private const string ConfigFileName = "model.yaml";
-    private const int LargestConfig = 1 << 20;
-    private const int TextsAtATime = 8;
     private readonly Sightings _sightings = new(store.MustSettle ? settleTime : TimeSpan.Zero, time);
-    private readonly Dictionary<string, JournaledText> _texts = new(StringComparer.Ordinal);
+    private readonly RepositoryTexts _texts = new(store);
     private readonly ListedDigests _digests = new(store.Location);
     private ObjectListing? _last;
     private RepositoryListing? _read;
+    private int _correctionsRead;
 
     /// <summary>Where the repository lies.</summary>
     public IObjectStore Store { get; } = store;
@@ -60,13 +57,15 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
             Artifacts?.KeepPartials(Store.Location, _last.Objects);
         }
 
-        if (WasUnchanged && trusted is null && _read is { HasUnreadTexts: false } read && !read.Models.Values.Any(model => model.Versions.Any(version => version.IsSettling)))
+        int corrections = _texts.Corrections;
+        if (WasUnchanged && trusted is null && corrections == _correctionsRead && _read is { HasUnreadTexts: false } read && !read.Models.Values.Any(model => model.Versions.Any(version => version.IsSettling)))
         {
             return read;
         }
 
         RepositoryListing listing = _read = await ReadAsync(_last.Objects, trusted, mayAsk: true, cancellationToken);
-        Journal?.Save(Store.Location, new JournaledListing(_last.Objects, _texts, _sightings.Settled.ToDictionary()));
+        _correctionsRead = corrections;
+        Journal?.Save(Store.Location, new JournaledListing(_last.Objects, _texts.ToJournal(), _sightings.Settled.ToDictionary()));
         return listing;
     }
 
@@ -78,11 +77,7 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
             return null;
         }
 
-        foreach ((string key, JournaledText text) in kept.Texts)
-        {
-            _texts[key] = text;
-        }
-
+        _texts.Restore(kept.Texts);
         foreach ((string key, string fingerprint) in kept.Settled)
         {
             _sightings.Restore(key, fingerprint);
@@ -95,13 +90,13 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
     {
         var models = new Dictionary<string, ModelListing>(StringComparer.Ordinal);
         var problems = new List<string>();
-        var reading = new Reading(mayAsk, problems, new HashSet<string>(StringComparer.Ordinal), cancellationToken);
+        var reading = new Reading(new TextReading(mayAsk, cancellationToken), problems, new HashSet<string>(StringComparer.Ordinal));
 
         // A key that ends in a slash is what a bucket's console makes for a folder.
         IEnumerable<StoredObject> files = objects.Where(item => item.Key.Contains('/') && !item.Key.EndsWith('/'));
         if (mayAsk)
         {
-            await PrefetchTextsAsync(files, reading.Prefetched, cancellationToken);
+            await _texts.PrefetchAsync(files, reading.Texts);
         }
 
         foreach (IGrouping<string, StoredObject> model in files.GroupBy(item => item.Key[..item.Key.IndexOf('/')]))
@@ -118,13 +113,9 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
         }
 
         _sightings.KeepOnly(reading.Seen);
-        foreach (string gone in _texts.Keys.Where(key => !reading.Seen.Contains(key)).ToList())
-        {
-            _texts.Remove(gone);
-        }
-
+        _texts.KeepOnly(reading.Seen);
         _digests.KeepOnly(reading.Seen);
-        return new RepositoryListing(models, problems) { HasUnreadTexts = reading.HasUnreadTexts };
+        return new RepositoryListing(models, problems) { HasUnreadTexts = reading.Texts.HasUnread };
     }
 
     private async Task<ModelListing> ReadModelAsync(string name, string folder, IReadOnlyList<StoredObject> objects, bool trusted, Reading reading)
@@ -133,7 +124,7 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
         var versions = new List<VersionListing>();
         foreach (IGrouping<string, StoredObject> group in objects.GroupBy(item => Part(item.Key, folder.Length + 1)))
         {
-            if (group.Key == ConfigFileName)
+            if (group.Key == RepositoryTexts.ConfigFileName)
             {
                 config = await ReadConfigAsync(group.First(), trusted, reading);
             }
@@ -163,8 +154,8 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
     private async Task<Text> ReadConfigAsync(StoredObject file, bool trusted, Reading reading)
     {
         bool settled = IsSettled(file.Key, file.Tag, file.LastModified, reading) || trusted;
-        Text text = settled ? await ReadTextAsync(file, LargestConfig, reading) : new Text(null, $"{ConfigFileName} is still changing.") { IsSettling = true };
-        return text.Content is null && _texts.TryGetValue(file.Key, out JournaledText? known) ? new Text(known.Content, null) : text;
+        (byte[]? content, string? problem) = settled ? await _texts.ReadAsync(file, reading.Texts) : (null, $"{RepositoryTexts.ConfigFileName} is still changing.");
+        return content is null && _texts.Find(file.Key) is { } known ? new Text(known, null) : new Text(content, problem) { IsSettling = !settled };
     }
 
     private async Task<VersionListing> ReadVersionAsync(string prefix, long version, IReadOnlyList<StoredObject> files, bool trusted, Reading reading)
@@ -204,18 +195,29 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
     private async Task<VersionListing> ReadManifestAsync(
         string prefix, long version, IReadOnlyList<StoredObject> files, StoredObject manifestFile, string fingerprint, Reading reading)
     {
-        string? digest = null;
-        VersionListing Waiting(string reason) => new(version, files, fingerprint, reason) { Store = Store, Prefix = prefix, Digest = digest };
-        Text text = await ReadTextAsync(manifestFile, VersionManifest.LargestSize, reading);
-        if (text.Problem is not null)
+        (byte[]? content, string? problem) = await _texts.ReadAsync(manifestFile, reading.Texts);
+        if (content is null)
         {
-            return Waiting(text.Problem);
+            return new VersionListing(version, files, fingerprint, problem) { Store = Store, Prefix = prefix };
         }
 
+        VersionListing listing = ListByManifest(prefix, version, files, manifestFile, fingerprint, content);
+        if (listing.WaitReason is not null)
+        {
+            _texts.Doubt(manifestFile, reading.Texts);
+        }
+
+        return listing;
+    }
+
+    private VersionListing ListByManifest(string prefix, long version, IReadOnlyList<StoredObject> files, StoredObject manifestFile, string fingerprint, byte[] content)
+    {
+        string? digest = null;
+        VersionListing Waiting(string reason) => new(version, files, fingerprint, reason) { Store = Store, Prefix = prefix, Digest = digest };
         VersionManifest manifest;
         try
         {
-            manifest = VersionManifest.Parse(text.Content);
+            manifest = VersionManifest.Parse(content);
         }
         catch (FormatException exception)
         {
@@ -251,6 +253,9 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
             Prefix = prefix,
             Digest = digest,
             Checksums = manifest.Files.ToDictionary(file => file.Name, file => file.Sha256, StringComparer.Ordinal),
+            ReadManifestAgainAsync = async token => await _texts.ReadAgainAsync(manifestFile, content, token) is { } other
+                ? ListByManifest(prefix, version, files, manifestFile, fingerprint, other)
+                : null,
         };
     }
 
@@ -258,87 +263,6 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
     {
         reading.Seen.Add(key);
         return _sightings.IsSettled(key, fingerprint, lastModified);
-    }
-
-    // One text that cannot be read is the trouble of its model; that of all is a listing that fails.
-    private async Task<Text> ReadTextAsync(StoredObject file, int largest, Reading reading)
-    {
-        if (_texts.TryGetValue(file.Key, out JournaledText? known) && known.Tag == file.Tag)
-        {
-            return new Text(known.Content, null);
-        }
-
-        string name = file.Key[(file.Key.LastIndexOf('/') + 1)..];
-        if (file.Size > largest)
-        {
-            return new Text(null, $"{name} is larger than {largest} bytes.");
-        }
-
-        if (!reading.MayAsk)
-        {
-            return new Text(null, $"{name} is not known, and the store cannot be read now.");
-        }
-
-        try
-        {
-            byte[] content = reading.Prefetched.TryGetValue(file.Key, out byte[]? prefetched) ? prefetched : await FetchTextAsync(file, reading.Cancellation);
-            _texts[file.Key] = new JournaledText(file.Tag, content);
-            return new Text(content, null);
-        }
-        catch (IOException exception)
-        {
-            reading.HasUnreadTexts = true;
-            return new Text(null, $"{name} cannot be read: {exception.Message}");
-        }
-    }
-
-    // Checked where the store has a checksum: a wrong letter would be believed for as long as the object stays the same.
-    private async Task<byte[]> FetchTextAsync(StoredObject file, CancellationToken cancellationToken)
-    {
-        ObjectChecksum? expected = file.Checksum
-            ?? (await Store.FindAsync(file.Key, cancellationToken) is { } found && (file.Tag.Length == 0 || found.Tag == file.Tag) ? found.Checksum : throw new ObjectChangedException(file.Key));
-        using var content = new MemoryStream((int)file.Size);
-        await Store.CopyToAsync(file, content, cancellationToken);
-        byte[] bytes = content.ToArray();
-        if (expected is { } checksum)
-        {
-            using var calculator = new ChecksumCalculator(checksum.Algorithm);
-            calculator.Append(bytes);
-            if (calculator.GetChecksumAndReset() != checksum)
-            {
-                throw new IOException("it arrived damaged.");
-            }
-        }
-
-        return bytes;
-    }
-
-    /// <summary>
-    /// Reads the texts that are new, several at a time: one after the other, a thousand models in a bucket would take minutes. A folder is read
-    /// as it comes; there it costs next to nothing. What cannot be read now is tried once more when its model is read, and reported then.
-    /// </summary>
-    private async Task PrefetchTextsAsync(IEnumerable<StoredObject> files, ConcurrentDictionary<string, byte[]> prefetched, CancellationToken cancellationToken)
-    {
-        if (Store is FileObjectStore)
-        {
-            return;
-        }
-
-        IEnumerable<StoredObject> texts = files.Where(file =>
-            (file.Key.EndsWith("/" + ConfigFileName, StringComparison.Ordinal) && file.Key.Count(c => c == '/') == 1 && file.Size <= LargestConfig
-            || file.Key.EndsWith("/" + VersionManifest.FileName, StringComparison.Ordinal) && file.Key.Count(c => c == '/') == 2 && file.Size <= VersionManifest.LargestSize)
-            && _texts.GetValueOrDefault(file.Key)?.Tag != file.Tag);
-        await Parallel.ForEachAsync(texts, new ParallelOptions { MaxDegreeOfParallelism = TextsAtATime, CancellationToken = cancellationToken }, async (file, token) =>
-        {
-            try
-            {
-                prefetched[file.Key] = await FetchTextAsync(file, token);
-            }
-            catch (IOException)
-            {
-                // Its model will say so.
-            }
-        });
     }
 
     private static string Part(string key, int start)
@@ -363,13 +287,7 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
     }
 
     // What one reading of the listed objects carries along. Seen: keys that are remembered for the next one.
-    private sealed record Reading(bool MayAsk, List<string> Problems, HashSet<string> Seen, CancellationToken Cancellation)
-    {
-        public bool HasUnreadTexts { get; set; }
-
-        // By key, of the objects as listed for this reading; what has not settled is not believed for being here.
-        public ConcurrentDictionary<string, byte[]> Prefetched { get; } = new(StringComparer.Ordinal);
-    }
+    private sealed record Reading(TextReading Texts, List<string> Problems, HashSet<string> Seen);
 
     // Neither: there is no such file.
     private readonly record struct Text(byte[]? Content, string? Problem)

@@ -23,6 +23,12 @@ public sealed record VersionListing(long Version, IReadOnlyList<StoredObject> Fi
     public IReadOnlyDictionary<string, string>? Checksums { get; init; }
 
     /// <summary>
+    /// Reads the manifest again, for who found that a file is not what it says: where the store gives no checksum, it may have been damaged
+    /// on the way. Gives the version as it is then, or null where the manifest was right. Null where the version has none.
+    /// </summary>
+    public Func<CancellationToken, Task<VersionListing?>>? ReadManifestAgainAsync { get; init; }
+
+    /// <summary>
     /// The <see cref="ModelArtifact.Digest"/> that the version will have, as far as it can be told without fetching it: by its manifest, by the
     /// SHA-256 that the store's index lists, or because its files were fetched before. Null where it cannot. What is fetched is compared
     /// with the first two; until then they are what the publisher says.
@@ -48,7 +54,7 @@ public sealed record RepositoryListing(IReadOnlyDictionary<string, ModelListing>
     /// <summary>Names that several repositories offer, each with a sentence that names them; none of these is in <see cref="Models"/>.</summary>
     public IReadOnlyDictionary<string, string> Conflicts { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>A <c>model.yaml</c> or manifest could not be read: worth another look before the interval is over.</summary>
+    /// <summary>A <c>model.yaml</c> or manifest could not be read, or is to be read again: worth another look before the interval is over.</summary>
     public bool HasUnreadTexts { get; init; }
 
     /// <summary>Every repository has been read; without that, a name that is missing may be in one that was not.</summary>

@@ -32,6 +32,9 @@ public sealed class MemoryObjectStore(string location, bool hasMarker = false) :
     /// <summary>An object that cannot be copied while this names it.</summary>
     public string? UnreadableKey { get; set; }
 
+    /// <summary>From a key and its content to what a copy delivers instead, of the same length: damage on the way.</summary>
+    public Func<string, byte[], byte[]> OnTheWay { get; set; } = static (_, content) => content;
+
     /// <summary>Runs before every listing.</summary>
     public Func<CancellationToken, Task> OnList { get; set; } = static _ => Task.CompletedTask;
 
@@ -102,7 +105,7 @@ public sealed class MemoryObjectStore(string location, bool hasMarker = false) :
         }
 
         Traffic?.Count("get", "success");
-        await destination.WriteAsync(found.Content.AsMemory((int)offset, (int)count), cancellationToken);
+        await destination.WriteAsync(OnTheWay(source.Key, found.Content).AsMemory((int)offset, (int)count), cancellationToken);
     }
 
     private void ThrowIfAway(string operation)
