@@ -17,18 +17,21 @@ namespace ModelGateway.Storage.MLflow;
 /// marker. What else is needed to know of a version (where its files are, which there are, its MLmodel) is asked once and kept.
 /// </para>
 /// <para>
-/// Patient: where a selected version cannot be served or cannot be read, what was shown in its place stays, and the reason is logged.
+/// Patient: where a selected version cannot be served or cannot be read, what was shown in its place stays, and the reason is logged. What may
+/// pass by itself is tried again after pauses that grow; in between the registry costs its one call.
 /// </para>
 /// <para>
 /// <c>_gate</c>: one listing at a time, which alone touches <c>_models</c>; copies read <c>_files</c>, which is replaced as a whole.
 /// </para>
 /// </remarks>
 internal sealed partial class MLflowObjectStore(
-    string location, MLflowClient client, VersionSelection selection, ArtifactResolver resolver, ILogger logger) : IObjectStore, IDisposable
+    string location, MLflowClient client, VersionSelection selection, ArtifactResolver resolver, StoreContext context) : IObjectStore, IDisposable
 {
     private const string IsPromptTag = "mlflow.prompt.is_prompt";
     private const int Parallelism = 8;
     private readonly SemaphoreSlim _gate = new(1, 1);
+    private readonly ILogger _logger = context.Loggers.CreateLogger<MLflowObjectStore>();
+    private readonly VersionRetries _retries = new(context.Time);
     private readonly ConcurrentDictionary<(string Model, string Version), KnownVersion> _versions = new();
     private Dictionary<string, ServedModel> _models = new(StringComparer.Ordinal);
     private FrozenDictionary<string, VersionFile>? _files;
@@ -53,7 +56,7 @@ internal sealed partial class MLflowObjectStore(
             RegistrySearch search = await SearchAsync(unlessMarker, cancellationToken);
 
             // The first listing of a process learns what the marker of an earlier one cannot tell: where the files are.
-            if (search.Marker is not null && unlessMarker == search.Marker && _marker == search.Marker)
+            if (search.Marker is not null && unlessMarker == search.Marker && _marker == search.Marker && !_retries.IsAnyDue)
             {
                 return null;
             }
@@ -132,7 +135,7 @@ internal sealed partial class MLflowObjectStore(
 
     private async Task<ObjectListing> ListAsync(RegistrySearch search, CancellationToken cancellationToken)
     {
-        var scan = new RegistryScan(client, resolver, selection, _versions);
+        var scan = new RegistryScan(client, resolver, selection, _versions, _retries);
         var served = new ConcurrentDictionary<string, ServedModel>(StringComparer.Ordinal);
         await Parallel.ForEachAsync(
             search.Models.Where(model => IsServed(model, scan)),
@@ -151,7 +154,7 @@ internal sealed partial class MLflowObjectStore(
         VersionFile[] files = [.. _models.OrderBy(model => model.Key, StringComparer.Ordinal).SelectMany(model => model.Value.Files)];
         _files = files.ToFrozenDictionary(file => file.Shown.Key, StringComparer.Ordinal);
         Report(scan.Problems);
-        _marker = scan.IsComplete ? search.Marker : null;
+        _marker = search.Marker;
         return new ObjectListing([.. files.Select(file => file.Shown)], _marker);
     }
 
@@ -178,7 +181,7 @@ internal sealed partial class MLflowObjectStore(
         var now = new HashSet<string>(problems, StringComparer.Ordinal);
         foreach (string problem in now.Where(problem => !_reported.Contains(problem)))
         {
-            Log.PassedOver(logger, location, problem);
+            Log.PassedOver(_logger, location, problem);
         }
 
         _reported = now;

@@ -151,13 +151,11 @@ public sealed class SelectionTests : IAsyncLifetime
         Server.SetStatus("wine", 1, "PENDING_REGISTRATION");
         AddVersion("wine");
         IObjectStore store = _registry.Open("?models=wine/1");
-        ObjectListing listing = (await store.ListAsync(null, CancellationToken.None))!;
-        Assert.Null(listing.Marker);
+        Assert.Equal("", await VersionsAsync(store));
 
         Server.SetStatus("wine", 1, "READY");
 
         Assert.Equal("wine/1", await VersionsAsync(store));
-        Assert.NotNull((await store.ListAsync(null, CancellationToken.None))!.Marker);
     }
 
     [Fact]
