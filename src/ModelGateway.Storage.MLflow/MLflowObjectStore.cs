@@ -21,7 +21,7 @@ namespace ModelGateway.Storage.MLflow;
 /// pass by itself is tried again after pauses that grow; in between the registry costs its one call.
 /// </para>
 /// <para>
-/// <c>_gate</c>: one listing at a time, which alone touches <c>_models</c>; copies read <c>_files</c>, which is replaced as a whole.
+/// <c>_gate</c>: one listing at a time, which alone touches <c>_models</c>; copies read <c>_shown</c>, which is replaced as a whole.
 /// </para>
 /// </remarks>
 internal sealed partial class MLflowObjectStore(
@@ -34,15 +34,18 @@ internal sealed partial class MLflowObjectStore(
     private readonly VersionRetries _retries = new(context.Time);
     private readonly ConcurrentDictionary<(string Model, string Version), KnownVersion> _versions = new();
     private Dictionary<string, ServedModel> _models = new(StringComparer.Ordinal);
-    private FrozenDictionary<string, VersionFile>? _files;
+    private ShownFiles? _shown;
     private HashSet<string> _reported = new(StringComparer.Ordinal);
     private string? _marker;
 
     /// <inheritdoc/>
     public string Location => location;
 
-    /// <inheritdoc/>
-    public bool SupportsRanges => false;
+    /// <summary>
+    /// Only while all that is shown lies in stores that have them: a file behind the tracking server's proxy is never to be asked for in parts,
+    /// and who downloads asks this question of the store, not of the file.
+    /// </summary>
+    public bool SupportsRanges => _shown is { SupportRanges: true };
 
     /// <inheritdoc/>
     public bool MustSettle => false;
@@ -73,7 +76,7 @@ internal sealed partial class MLflowObjectStore(
     public async Task<StoredObject?> FindAsync(string key, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        FrozenDictionary<string, VersionFile> files = _files ?? await ListFilesAsync(cancellationToken);
+        FrozenDictionary<string, VersionFile> files = await FindFilesAsync(cancellationToken);
         return !files.TryGetValue(key, out VersionFile? file) ? null
             : file.Source is null ? file.Shown
             : await file.Source.FindAsync(file.File, cancellationToken) is { } found ? found with { Key = key, LastModified = file.Shown.LastModified }
@@ -84,7 +87,7 @@ internal sealed partial class MLflowObjectStore(
     public async Task CopyRangeAsync(StoredObject source, long offset, long count, Stream destination, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        FrozenDictionary<string, VersionFile> files = _files ?? await ListFilesAsync(cancellationToken);
+        FrozenDictionary<string, VersionFile> files = await FindFilesAsync(cancellationToken);
         if (!files.TryGetValue(source.Key, out VersionFile? file) || (source.Tag.Length > 0 && source.Tag != file.Shown.Tag) || offset + count > file.Shown.Size)
         {
             throw new ObjectChangedException(source.Key);
@@ -107,10 +110,14 @@ internal sealed partial class MLflowObjectStore(
     }
 
     // A listing that a process before this one saw may be all that the caller has.
-    private async Task<FrozenDictionary<string, VersionFile>> ListFilesAsync(CancellationToken cancellationToken)
+    private async Task<FrozenDictionary<string, VersionFile>> FindFilesAsync(CancellationToken cancellationToken)
     {
-        await ListAsync(unlessMarker: null, cancellationToken);
-        return _files!;
+        if (_shown is null)
+        {
+            await ListAsync(unlessMarker: null, cancellationToken);
+        }
+
+        return _shown!.ByKey;
     }
 
     // What would take models away is asked twice: a server that has just been set up anew is empty for a moment, and a model passes from one
@@ -152,7 +159,8 @@ internal sealed partial class MLflowObjectStore(
         _models = new Dictionary<string, ServedModel>(served, StringComparer.Ordinal);
         scan.ForgetOthers();
         VersionFile[] files = [.. _models.OrderBy(model => model.Key, StringComparer.Ordinal).SelectMany(model => model.Value.Files)];
-        _files = files.ToFrozenDictionary(file => file.Shown.Key, StringComparer.Ordinal);
+        _shown = new ShownFiles(
+            files.ToFrozenDictionary(file => file.Shown.Key, StringComparer.Ordinal), files.All(static file => file.Source is null or { SupportsRanges: true }));
         Report(scan.Problems);
         _marker = search.Marker;
         return new ObjectListing([.. files.Select(file => file.Shown)], _marker);
@@ -186,6 +194,8 @@ internal sealed partial class MLflowObjectStore(
 
         _reported = now;
     }
+
+    private sealed record ShownFiles(FrozenDictionary<string, VersionFile> ByKey, bool SupportRanges);
 
     private static partial class Log
     {

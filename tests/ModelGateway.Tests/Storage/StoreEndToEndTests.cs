@@ -14,7 +14,7 @@ public sealed class StoreEndToEndTests : IDisposable
     private readonly string _artifacts = Directory.CreateTempSubdirectory("artifacts-").FullName;
 
     public static TheoryData<string> Stores { get; } =
-        [PublishedStore.S3, PublishedStore.S3WithIndex, PublishedStore.Azure, PublishedStore.Gcs, PublishedStore.WebServer, PublishedStore.MLflow];
+        [PublishedStore.S3, PublishedStore.S3WithIndex, PublishedStore.Azure, PublishedStore.Gcs, PublishedStore.WebServer, PublishedStore.MLflow, PublishedStore.MLflowOnS3];
 
     public void Dispose() => Directory.Delete(_artifacts, recursive: true);
 
