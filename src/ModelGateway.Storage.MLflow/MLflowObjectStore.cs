@@ -163,7 +163,7 @@ internal sealed partial class MLflowObjectStore(
             files.ToFrozenDictionary(file => file.Shown.Key, StringComparer.Ordinal), files.All(static file => file.Source is null or { SupportsRanges: true }));
         Report(scan.Problems);
         _marker = search.Marker;
-        return new ObjectListing([.. files.Select(file => file.Shown)], _marker);
+        return new ObjectListing([.. files.Select(file => file.Shown)], _marker) { Waiting = [.. scan.Waiting.Distinct()] };
     }
 
     private bool IsServed(RegisteredModel model, RegistryScan scan)

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json;
+using ModelGateway.Serving.Repository;
 
 namespace ModelGateway.Storage.MLflow;
 
@@ -33,6 +34,9 @@ internal sealed class RegistryScan(
 
     /// <summary>For operators, one sentence each.</summary>
     public ConcurrentQueue<string> Problems { get; } = new();
+
+    /// <summary>Selected versions that cannot be shown, for the repository index.</summary>
+    public ConcurrentQueue<WaitingVersion> Waiting { get; } = new();
 
     /// <summary>The model as it is to be shown, or null where nothing of it is selected or can be served.</summary>
     /// <param name="model">What the registry says.</param>
@@ -95,7 +99,7 @@ internal sealed class RegistryScan(
         _used[key] = true;
         if (retries.FindProblem(key, stamp) is { } problem)
         {
-            Report(model.Name, number, problem);
+            PassOver(model.Name, number, problem);
             return null;
         }
 
@@ -115,7 +119,7 @@ internal sealed class RegistryScan(
 
             if (version.Problem is not null)
             {
-                Report(model.Name, number, version.Problem);
+                PassOver(model.Name, number, version.Problem);
                 return null;
             }
 
@@ -126,7 +130,7 @@ internal sealed class RegistryScan(
             // One model's trouble is not that of the listing.
             problem = $"it cannot be read now: {exception.Message.TrimEnd('.')}";
             retries.Add(key, stamp, problem);
-            Report(model.Name, number, problem);
+            PassOver(model.Name, number, problem);
             return null;
         }
     }
@@ -188,6 +192,16 @@ internal sealed class RegistryScan(
         catch (ModelNotServableException exception)
         {
             return version with { Problem = exception.Message };
+        }
+    }
+
+    private void PassOver(string model, string number, string problem)
+    {
+        Report(model, number, problem);
+        if (long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out long version) && version > 0)
+        {
+            string reason = RegistryText.OneLine(problem, LongestReason).TrimEnd('.');
+            Waiting.Enqueue(new WaitingVersion(model, version, $"{reason[..1].ToUpperInvariant()}{reason[1..]}."));
         }
     }
 

@@ -77,6 +77,10 @@ internal sealed class PublishedRegistry : PublishedStore
         }
     }
 
+    /// <summary>Adds a version that no gateway can serve.</summary>
+    public void PublishWithoutOnnx(string model) =>
+        _server.SetAlias(model, Alias, _server.AddVersion(model, ("MLmodel", "flavors:\n  sklearn: {}\n"u8.ToArray())));
+
     public override string Notify(string model, long version) => JsonSerializer.Serialize(new
     {
         entity = "model_version_alias",

@@ -112,6 +112,22 @@ public sealed class StoreEndToEndTests : IDisposable
         Assert.Contains($"\"digest\":\"{before}\"", await gateway.GetAsync($"/v2/models/{Model}/versions/1"), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Index_RegistrysVersionThatCannotBeServed_SaysWhyAndTheOneBeforeAnswers()
+    {
+        await using PublishedStore store = await StartStoreAsync(PublishedStore.MLflow);
+        await using StoreGateway gateway = await StoreGateway.StartAsync(_artifacts, store);
+
+        ((PublishedRegistry)store).PublishWithoutOnnx(Model);
+        await gateway.RefreshAsync(store.Notify(Model, 2));
+        await gateway.WaitUntilAsync(async () => await gateway.ReasonAsync(Model, 2) is not null, () => "Version 2 is not listed");
+
+        JsonElement entry = await gateway.EntryAsync(Model, 2);
+        Assert.Equal(("UNAVAILABLE", "It has no ONNX flavour; its flavours are sklearn."), (entry.GetProperty("state").GetString(), entry.GetProperty("reason").GetString()));
+        Assert.Equal((HttpStatusCode.OK, 1L, 1f), await gateway.PredictAsync(Model));
+        Assert.Equal((HttpStatusCode.OK, null), await gateway.HealthAsync());
+    }
+
     private static async Task<PublishedStore> StartStoreAsync(string name)
     {
         PublishedStore store = await PublishedStore.StartAsync(name);
