@@ -5,6 +5,9 @@ namespace ModelGateway.Storage.MLflow;
 /// <summary>The folder that holds the files of one version, wherever it is. Keys are relative to it.</summary>
 internal abstract class ArtifactSource
 {
+    /// <summary>As <see cref="IObjectStore.SupportsRanges"/>.</summary>
+    public abstract bool SupportsRanges { get; }
+
     /// <summary>What lies directly in a folder: <c>""</c> or a path with a slash at its end.</summary>
     /// <exception cref="IOException">It cannot be listed now.</exception>
     /// <exception cref="ModelNotServableException">Nor will it ever be.</exception>

@@ -42,6 +42,7 @@ internal sealed record RegisteredModel
 internal sealed record ModelVersion
 {
     public const string Ready = "READY";
+    public const string FailedRegistration = "FAILED_REGISTRATION";
     public const string NoStage = "None";
 
     public string Name { get; set; } = "";

@@ -17,29 +17,35 @@ namespace ModelGateway.Storage.MLflow;
 /// marker. What else is needed to know of a version (where its files are, which there are, its MLmodel) is asked once and kept.
 /// </para>
 /// <para>
-/// Patient: where a selected version cannot be served or cannot be read, what was shown in its place stays, and the reason is logged.
+/// Patient: where a selected version cannot be served or cannot be read, what was shown in its place stays, and the reason is logged. What may
+/// pass by itself is tried again after pauses that grow; in between the registry costs its one call.
 /// </para>
 /// <para>
-/// <c>_gate</c>: one listing at a time, which alone touches <c>_models</c>; copies read <c>_files</c>, which is replaced as a whole.
+/// <c>_gate</c>: one listing at a time, which alone touches <c>_models</c>; copies read <c>_shown</c>, which is replaced as a whole.
 /// </para>
 /// </remarks>
 internal sealed partial class MLflowObjectStore(
-    string location, MLflowClient client, VersionSelection selection, ArtifactResolver resolver, ILogger logger) : IObjectStore, IDisposable
+    string location, MLflowClient client, VersionSelection selection, ArtifactResolver resolver, StoreContext context) : IObjectStore, IDisposable
 {
     private const string IsPromptTag = "mlflow.prompt.is_prompt";
     private const int Parallelism = 8;
     private readonly SemaphoreSlim _gate = new(1, 1);
+    private readonly ILogger _logger = context.Loggers.CreateLogger<MLflowObjectStore>();
+    private readonly VersionRetries _retries = new(context.Time);
     private readonly ConcurrentDictionary<(string Model, string Version), KnownVersion> _versions = new();
     private Dictionary<string, ServedModel> _models = new(StringComparer.Ordinal);
-    private FrozenDictionary<string, VersionFile>? _files;
+    private ShownFiles? _shown;
     private HashSet<string> _reported = new(StringComparer.Ordinal);
     private string? _marker;
 
     /// <inheritdoc/>
     public string Location => location;
 
-    /// <inheritdoc/>
-    public bool SupportsRanges => false;
+    /// <summary>
+    /// Only while all that is shown lies in stores that have them: a file behind the tracking server's proxy is never to be asked for in parts,
+    /// and who downloads asks this question of the store, not of the file.
+    /// </summary>
+    public bool SupportsRanges => _shown is { SupportRanges: true };
 
     /// <inheritdoc/>
     public bool MustSettle => false;
@@ -53,7 +59,7 @@ internal sealed partial class MLflowObjectStore(
             RegistrySearch search = await SearchAsync(unlessMarker, cancellationToken);
 
             // The first listing of a process learns what the marker of an earlier one cannot tell: where the files are.
-            if (search.Marker is not null && unlessMarker == search.Marker && _marker == search.Marker)
+            if (search.Marker is not null && unlessMarker == search.Marker && _marker == search.Marker && !_retries.IsAnyDue)
             {
                 return null;
             }
@@ -70,7 +76,7 @@ internal sealed partial class MLflowObjectStore(
     public async Task<StoredObject?> FindAsync(string key, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        FrozenDictionary<string, VersionFile> files = _files ?? await ListFilesAsync(cancellationToken);
+        FrozenDictionary<string, VersionFile> files = await FindFilesAsync(cancellationToken);
         return !files.TryGetValue(key, out VersionFile? file) ? null
             : file.Source is null ? file.Shown
             : await file.Source.FindAsync(file.File, cancellationToken) is { } found ? found with { Key = key, LastModified = file.Shown.LastModified }
@@ -81,7 +87,7 @@ internal sealed partial class MLflowObjectStore(
     public async Task CopyRangeAsync(StoredObject source, long offset, long count, Stream destination, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        FrozenDictionary<string, VersionFile> files = _files ?? await ListFilesAsync(cancellationToken);
+        FrozenDictionary<string, VersionFile> files = await FindFilesAsync(cancellationToken);
         if (!files.TryGetValue(source.Key, out VersionFile? file) || (source.Tag.Length > 0 && source.Tag != file.Shown.Tag) || offset + count > file.Shown.Size)
         {
             throw new ObjectChangedException(source.Key);
@@ -104,10 +110,14 @@ internal sealed partial class MLflowObjectStore(
     }
 
     // A listing that a process before this one saw may be all that the caller has.
-    private async Task<FrozenDictionary<string, VersionFile>> ListFilesAsync(CancellationToken cancellationToken)
+    private async Task<FrozenDictionary<string, VersionFile>> FindFilesAsync(CancellationToken cancellationToken)
     {
-        await ListAsync(unlessMarker: null, cancellationToken);
-        return _files!;
+        if (_shown is null)
+        {
+            await ListAsync(unlessMarker: null, cancellationToken);
+        }
+
+        return _shown!.ByKey;
     }
 
     // What would take models away is asked twice: a server that has just been set up anew is empty for a moment, and a model passes from one
@@ -132,7 +142,7 @@ internal sealed partial class MLflowObjectStore(
 
     private async Task<ObjectListing> ListAsync(RegistrySearch search, CancellationToken cancellationToken)
     {
-        var scan = new RegistryScan(client, resolver, selection, _versions);
+        var scan = new RegistryScan(client, resolver, selection, _versions, _retries);
         var served = new ConcurrentDictionary<string, ServedModel>(StringComparer.Ordinal);
         await Parallel.ForEachAsync(
             search.Models.Where(model => IsServed(model, scan)),
@@ -149,10 +159,11 @@ internal sealed partial class MLflowObjectStore(
         _models = new Dictionary<string, ServedModel>(served, StringComparer.Ordinal);
         scan.ForgetOthers();
         VersionFile[] files = [.. _models.OrderBy(model => model.Key, StringComparer.Ordinal).SelectMany(model => model.Value.Files)];
-        _files = files.ToFrozenDictionary(file => file.Shown.Key, StringComparer.Ordinal);
+        _shown = new ShownFiles(
+            files.ToFrozenDictionary(file => file.Shown.Key, StringComparer.Ordinal), files.All(static file => file.Source is null or { SupportsRanges: true }));
         Report(scan.Problems);
-        _marker = scan.IsComplete ? search.Marker : null;
-        return new ObjectListing([.. files.Select(file => file.Shown)], _marker);
+        _marker = search.Marker;
+        return new ObjectListing([.. files.Select(file => file.Shown)], _marker) { Waiting = [.. scan.Waiting.Distinct()] };
     }
 
     private bool IsServed(RegisteredModel model, RegistryScan scan)
@@ -178,11 +189,13 @@ internal sealed partial class MLflowObjectStore(
         var now = new HashSet<string>(problems, StringComparer.Ordinal);
         foreach (string problem in now.Where(problem => !_reported.Contains(problem)))
         {
-            Log.PassedOver(logger, location, problem);
+            Log.PassedOver(_logger, location, problem);
         }
 
         _reported = now;
     }
+
+    private sealed record ShownFiles(FrozenDictionary<string, VersionFile> ByKey, bool SupportRanges);
 
     private static partial class Log
     {

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.Logging;
 using ModelGateway.Serving.Repository;
 using ModelGateway.Storage.Http;
 
@@ -84,7 +83,7 @@ public sealed class MLflowObjectStoreProvider(Func<string, string?>? environment
             client,
             VersionSelection.Parse(location.Query, options, []),
             new ArtifactResolver(client, context.OpenOther, context.Traffic, ReadRoots(options, [])),
-            context.Loggers.CreateLogger<MLflowObjectStore>());
+            context);
     }
 
     private static string Hidden(Uri location) => $"{location.Scheme}://{location.Authority}";

@@ -16,6 +16,8 @@ namespace ModelGateway.Storage.MLflow;
 /// <param name="report">Told of names that are passed over.</param>
 internal sealed class ProxiedArtifacts(MLflowClient client, string root, string identity, DateTimeOffset created, Action<string> report) : ArtifactSource
 {
+    public override bool SupportsRanges => false;
+
     public override async Task<ArtifactFolder> ListAsync(string folder, CancellationToken cancellationToken)
     {
         string path = $"{root}/{folder}".TrimEnd('/');

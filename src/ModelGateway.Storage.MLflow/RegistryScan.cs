@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json;
+using ModelGateway.Serving.Repository;
 
 namespace ModelGateway.Storage.MLflow;
 
@@ -15,21 +16,27 @@ internal sealed record KnownVersion(string Identity, string ModelStamp, ModelVer
 
     /// <summary>Why it cannot be served, or null.</summary>
     public string? Problem { get; init; }
+
+    /// <summary>The problem may pass without a word of the registry's listing.</summary>
+    public bool MayPass { get; init; }
 }
 
 /// <summary>One listing of a registry: reads what is not known yet. Its methods may run for several models at a time.</summary>
 internal sealed class RegistryScan(
-    MLflowClient client, ArtifactResolver resolver, VersionSelection selection, ConcurrentDictionary<(string Model, string Version), KnownVersion> known)
+    MLflowClient client,
+    ArtifactResolver resolver,
+    VersionSelection selection,
+    ConcurrentDictionary<(string Model, string Version), KnownVersion> known,
+    VersionRetries retries)
 {
     private const int LongestReason = 1000;
     private readonly ConcurrentDictionary<(string Model, string Version), bool> _used = new();
-    private volatile bool _isIncomplete;
 
     /// <summary>For operators, one sentence each.</summary>
     public ConcurrentQueue<string> Problems { get; } = new();
 
-    /// <summary>Nothing has to be asked again that the registry's listing would not show.</summary>
-    public bool IsComplete => !_isIncomplete;
+    /// <summary>Selected versions that cannot be shown, for the repository index.</summary>
+    public ConcurrentQueue<WaitingVersion> Waiting { get; } = new();
 
     /// <summary>The model as it is to be shown, or null where nothing of it is selected or can be served.</summary>
     /// <param name="model">What the registry says.</param>
@@ -70,6 +77,8 @@ internal sealed class RegistryScan(
         {
             known.TryRemove(key, out _);
         }
+
+        retries.KeepOnly([.. _used.Keys]);
     }
 
     private static ServedVersion[] WhatWasBefore(ServedModel? before, Dictionary<VersionSelector, ServedVersion> selected)
@@ -88,14 +97,29 @@ internal sealed class RegistryScan(
     {
         (string, string) key = (model.Name, number);
         _used[key] = true;
+        if (retries.FindProblem(key, stamp) is { } problem)
+        {
+            PassOver(model.Name, number, problem);
+            return null;
+        }
+
         try
         {
             KnownVersion version = await FindDetailsAsync(model, number, stamp, cancellationToken);
             version = version.Served is null && version.Problem is null ? await ReadFilesAsync(model, version, number, cancellationToken) : version;
             known[key] = version;
+            if (version is { MayPass: true, Problem: not null })
+            {
+                retries.Add(key, stamp, version.Problem);
+            }
+            else
+            {
+                retries.Remove(key);
+            }
+
             if (version.Problem is not null)
             {
-                Report(model.Name, number, version.Problem);
+                PassOver(model.Name, number, version.Problem);
                 return null;
             }
 
@@ -103,9 +127,10 @@ internal sealed class RegistryScan(
         }
         catch (IOException exception)
         {
-            // One model's trouble is not that of the listing; asked again at the next one.
-            _isIncomplete = true;
-            Report(model.Name, number, $"it cannot be read now: {exception.Message.TrimEnd('.')}");
+            // One model's trouble is not that of the listing.
+            problem = $"it cannot be read now: {exception.Message.TrimEnd('.')}";
+            retries.Add(key, stamp, problem);
+            PassOver(model.Name, number, problem);
             return null;
         }
     }
@@ -115,9 +140,9 @@ internal sealed class RegistryScan(
     {
         KnownVersion? before = known.GetValueOrDefault((model.Name, number));
         ModelVersion? details = model.LatestVersions.FirstOrDefault(version => version.Version == number);
-        if (details is null && before?.ModelStamp == stamp && before.Details?.Status is null or ModelVersion.Ready)
+        if (details is null && before is { MayPass: false } && before.ModelStamp == stamp)
         {
-            return before!;
+            return before;
         }
 
         bool isListed = details is not null;
@@ -133,9 +158,13 @@ internal sealed class RegistryScan(
                 : new KnownVersion(identity, stamp, details);
         }
 
-        // The listing shows when it is ready; of a version that is not listed nobody tells.
-        _isIncomplete |= !isListed;
-        return new KnownVersion(identity, stamp, details) { Problem = $"its status is {RegistryText.OneLine(details.Status)}{(RegistryText.OneLine(details.StatusMessage) is { Length: > 0 } message ? $": {message}" : "")}" };
+        return new KnownVersion(identity, stamp, details)
+        {
+            Problem = $"its status is {RegistryText.OneLine(details.Status)}{(RegistryText.OneLine(details.StatusMessage) is { Length: > 0 } message ? $": {message}" : "")}",
+
+            // The listing shows when it is ready; of a version that is not listed nobody tells. What has failed is never ready.
+            MayPass = !isListed && details.Status != ModelVersion.FailedRegistration,
+        };
     }
 
     private async Task<KnownVersion> ReadFilesAsync(RegisteredModel model, KnownVersion version, string number, CancellationToken cancellationToken)
@@ -163,6 +192,16 @@ internal sealed class RegistryScan(
         catch (ModelNotServableException exception)
         {
             return version with { Problem = exception.Message };
+        }
+    }
+
+    private void PassOver(string model, string number, string problem)
+    {
+        Report(model, number, problem);
+        if (long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out long version) && version > 0)
+        {
+            string reason = RegistryText.OneLine(problem, LongestReason).TrimEnd('.');
+            Waiting.Enqueue(new WaitingVersion(model, version, $"{reason[..1].ToUpperInvariant()}{reason[1..]}."));
         }
     }
 

@@ -9,6 +9,8 @@ internal sealed class StoreArtifacts(IObjectStore store) : ArtifactSource
     private const int MostFiles = 10_000;
     private IReadOnlyList<StoredObject>? _files;
 
+    public override bool SupportsRanges => store.SupportsRanges;
+
     public override async Task<ArtifactFolder> ListAsync(string folder, CancellationToken cancellationToken)
     {
         _files ??= (await store.ListAsync(null, cancellationToken))!.Objects;

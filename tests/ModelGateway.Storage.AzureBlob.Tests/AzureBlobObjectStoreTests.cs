@@ -9,7 +9,7 @@ using Xunit;
 namespace ModelGateway.Storage.AzureBlob.Tests;
 
 [Collection(AzuriteCollection.Name)]
-public sealed class AzureBlobObjectStoreTests : ObjectStoreContract, IAsyncLifetime
+public sealed class AzureBlobObjectStoreTests : KeyedObjectStoreContract, IAsyncLifetime
 {
     private readonly TestContainer _container;
     private readonly StoreHarness _harness;

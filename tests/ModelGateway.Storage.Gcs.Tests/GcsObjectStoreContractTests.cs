@@ -5,7 +5,7 @@ using Xunit;
 
 namespace ModelGateway.Storage.Gcs.Tests;
 
-public sealed class GcsObjectStoreContractTests : ObjectStoreContract, IClassFixture<GcsFixture>
+public sealed class GcsObjectStoreContractTests : KeyedObjectStoreContract, IClassFixture<GcsFixture>
 {
     // Not all of a bucket, and a name that must be escaped.
     private const string Prefix = "models/team ü#1/";

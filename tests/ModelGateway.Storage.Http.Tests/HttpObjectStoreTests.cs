@@ -17,7 +17,7 @@ public sealed class NginxFixture : IAsyncLifetime
 }
 
 /// <summary>The contract against nginx, whose ETags know the second of a change and not more.</summary>
-public sealed class HttpObjectStoreTests : ObjectStoreContract, IClassFixture<NginxFixture>, IDisposable
+public sealed class HttpObjectStoreTests : KeyedObjectStoreContract, IClassFixture<NginxFixture>, IDisposable
 {
     // An index as old as this is believed to be the same as long as its ETag is.
     private static readonly TimeSpan Ripe = TimeSpan.FromHours(1);

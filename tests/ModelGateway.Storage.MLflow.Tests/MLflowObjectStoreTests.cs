@@ -7,8 +7,8 @@ using Xunit;
 namespace ModelGateway.Storage.MLflow.Tests;
 
 /// <summary>
-/// The registry as a repository. <c>ObjectStoreContract</c> writes single objects, which a registry has no way to; its questions are asked here,
-/// of versions: order, tags, sizes, unusual names, changes, removals, cancellation, failures of the destination.
+/// The registry as a repository: what is its own beside what <see cref="RegistryContract"/> asks of it as of every store. Nobody writes single objects
+/// into a registry, so <c>KeyedObjectStoreContract</c> is not for it.
 /// </summary>
 public sealed class MLflowObjectStoreTests : IAsyncLifetime
 {

@@ -32,12 +32,13 @@ internal sealed class Registry : IAsyncDisposable
 
     /// <summary>The store over the server's repository.</summary>
     /// <param name="query">The URI's query, with its question mark.</param>
-    public IObjectStore Open(string query = "")
+    /// <param name="time">The store's clock; null for the real one.</param>
+    public IObjectStore Open(string query = "", TimeProvider? time = null)
     {
         var provider = new MLflowObjectStoreProvider(static _ => null);
         var location = new Uri(Server.Repository + query);
         Assert.Empty(provider.FindFaults(location, Harness.Settings));
-        IObjectStore store = provider.Open(location, Harness.Context with { Loggers = _logs });
+        IObjectStore store = provider.Open(location, Harness.Context with { Loggers = _logs, Time = time ?? TimeProvider.System });
         _stores.Add((IDisposable)store);
         return store;
     }

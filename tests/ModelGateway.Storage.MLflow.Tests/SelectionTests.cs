@@ -123,6 +123,29 @@ public sealed class SelectionTests : IAsyncLifetime
         Assert.Equal("", await VersionsAsync(store));
     }
 
+    [Fact]
+    public async Task ScanAsync_VersionThatIsPassedOver_WaitsBesideTheOneThatIsServed()
+    {
+        int version = Server.AddVersion("iris", ("MLmodel", "flavors:\n  sklearn: {}\n"u8.ToArray()));
+        Server.SetAlias("iris", "challenger", version);
+        Server.AddVersion("sklearn-only", ("MLmodel", "flavors:\n  sklearn: {}\n"u8.ToArray()));
+        Server.SetAlias("sklearn-only", "challenger", 1);
+        var repository = new ModelRepository(_registry.Open("?alias=champion,challenger"), TimeSpan.Zero, TimeProvider.System);
+
+        for (int scan = 0; scan < 2; scan++)
+        {
+            RepositoryListing listing = await repository.ScanAsync(null, CancellationToken.None);
+
+            // A model of which nothing can be served is none: another repository may have that name.
+            ModelListing model = Assert.Single(listing.Models.Values);
+            Assert.Equal([(2, null), (5, "It has no ONNX flavour; its flavours are sklearn.")], model.Versions.Select(item => (item.Version, item.WaitReason)));
+            Assert.Empty(model.Versions[1].Files);
+        }
+
+        Server.SetAlias("iris", "challenger", 3);
+        Assert.Equal([2, 3], (await repository.ScanAsync(null, CancellationToken.None)).Models["iris"].Versions.Select(item => item.Version));
+    }
+
     [Theory]
     [InlineData("PENDING_REGISTRATION")]
     [InlineData("FAILED_REGISTRATION")]
@@ -151,13 +174,11 @@ public sealed class SelectionTests : IAsyncLifetime
         Server.SetStatus("wine", 1, "PENDING_REGISTRATION");
         AddVersion("wine");
         IObjectStore store = _registry.Open("?models=wine/1");
-        ObjectListing listing = (await store.ListAsync(null, CancellationToken.None))!;
-        Assert.Null(listing.Marker);
+        Assert.Equal("", await VersionsAsync(store));
 
         Server.SetStatus("wine", 1, "READY");
 
         Assert.Equal("wine/1", await VersionsAsync(store));
-        Assert.NotNull((await store.ListAsync(null, CancellationToken.None))!.Marker);
     }
 
     [Fact]

@@ -6,7 +6,7 @@ using Xunit;
 namespace ModelGateway.Storage.S3.Tests;
 
 [Collection(S3ServerTests.Name)]
-public sealed class S3ObjectStoreContractTests(S3ServerFixture fixture) : ObjectStoreContract, IAsyncLifetime
+public sealed class S3ObjectStoreContractTests(S3ServerFixture fixture) : KeyedObjectStoreContract, IAsyncLifetime
 {
     private string _bucket = "";
     private IObjectStore? _store;

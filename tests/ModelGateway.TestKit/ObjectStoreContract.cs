@@ -3,7 +3,10 @@ using Xunit;
 
 namespace ModelGateway.TestKit;
 
-/// <summary>What every object store must do, whatever lies behind it; each backend's tests inherit these.</summary>
+/// <summary>
+/// What every object store must do, whatever lies behind it; each backend's tests inherit these. They write files of versions only, which a registry
+/// holds too; what else holds where anybody may write any object is in <see cref="KeyedObjectStoreContract"/>.
+/// </summary>
 public abstract class ObjectStoreContract
 {
     /// <summary>The store under test; empty when a test begins.</summary>
@@ -12,20 +15,20 @@ public abstract class ObjectStoreContract
     /// <summary>A store whose root is not there or cannot be reached.</summary>
     protected abstract IObjectStore Unreachable { get; }
 
-    /// <summary>Adds or replaces an object behind the store's back, as those who publish models do.</summary>
+    /// <summary>Adds or replaces an object behind the store's back, as those who publish models do: <c>MODEL/VERSION/FILE</c>.</summary>
     protected abstract Task WriteAsync(string key, byte[] content);
 
     /// <summary>Removes an object behind the store's back.</summary>
     protected abstract Task DeleteAsync(string key);
-
-    /// <summary>Whether <see cref="WriteAsync"/> takes any text as a key, as buckets do.</summary>
-    protected virtual bool HoldsAnyName => true;
 
     /// <summary>
     /// Whether a part of an object alone shows that it is another than the listed one. Where the tag is a digest that the store does not
     /// know, only the whole does.
     /// </summary>
     protected virtual bool TellsChangedParts => true;
+
+    /// <summary>Whether a listed object is the test's to judge; a store may show more than was written, a configuration made from a registry's facts for one.</summary>
+    protected virtual bool IsWritten(string key) => true;
 
     /// <summary>Whether a copy that has begun may go on with the object it began with, whatever replaces that meanwhile.</summary>
     protected virtual bool CopiesAreSnapshots => true;
@@ -45,18 +48,26 @@ public abstract class ObjectStoreContract
     }
 
     [Fact]
-    public async Task ListAsync_NestedObjects_AreListedByKeyAndSize()
+    public async Task ListAsync_FilesOfVersions_AreListedByKeyAndSize()
     {
         await WriteAsync("iris/1/model.onnx", Content(10));
         await WriteAsync("iris/1/golden/one.json", Content(3));
-        await WriteAsync("iris/model.yaml", Content(5));
-        await WriteAsync("README.md", Content(1));
-
-        IReadOnlyList<StoredObject> objects = await ListAsync();
+        await WriteAsync("iris/2/model.onnx", Content(5));
+        await WriteAsync("wine/1/model.onnx", Content(1));
 
         Assert.Equal(
-            [("README.md", 1), ("iris/1/golden/one.json", 3), ("iris/1/model.onnx", 10), ("iris/model.yaml", 5)],
-            objects.Select(item => (item.Key, item.Size)));
+            [("iris/1/golden/one.json", 3), ("iris/1/model.onnx", 10), ("iris/2/model.onnx", 5), ("wine/1/model.onnx", 1)],
+            (await ListAsync()).Select(item => (item.Key, item.Size)));
+    }
+
+    [Fact]
+    public async Task ListAsync_FilesThatStartWithADot_AreLeftOut()
+    {
+        await WriteAsync("iris/1/model.onnx", Content(1));
+        await WriteAsync("iris/1/.model.onnx.part", Content(1));
+        await WriteAsync("iris/1/.trash/data.bin", Content(1));
+
+        Assert.Equal(["iris/1/model.onnx"], (await ListAsync()).Select(item => item.Key));
     }
 
     [Fact]
@@ -70,18 +81,6 @@ public abstract class ObjectStoreContract
     }
 
     [Fact]
-    public async Task ListAsync_NamesThatStartWithADot_AreLeftOut()
-    {
-        await WriteAsync(".hidden", Content(1));
-        await WriteAsync(".git/1/model.onnx", Content(1));
-        await WriteAsync("iris/.trash/model.onnx", Content(1));
-        await WriteAsync("iris/1/.model.onnx.part", Content(1));
-        await WriteAsync("iris/1/model.onnx", Content(1));
-
-        Assert.Equal(["iris/1/model.onnx"], (await ListAsync()).Select(item => item.Key));
-    }
-
-    [Fact]
     public async Task ListAsync_NothingChanged_GivesTheSameTags()
     {
         await WriteAsync("iris/1/model.onnx", Content(10));
@@ -91,28 +90,25 @@ public abstract class ObjectStoreContract
     }
 
     [Fact]
-    public async Task ListAsync_OtherContentOfTheSameSize_ChangesTheTagOfThatObjectOnly()
+    public async Task ListAsync_OtherContentOfTheSameSize_ChangesTheTag()
     {
-        await WriteAsync("iris/1/data.bin", Content(10));
         await WriteAsync("iris/1/model.onnx", Content(10));
-        IReadOnlyList<StoredObject> before = await ListAsync();
+        StoredObject before = Assert.Single(await ListAsync());
 
         await WriteAsync("iris/1/model.onnx", Content(10, seed: 2));
 
-        IReadOnlyList<StoredObject> after = await ListAsync();
-        Assert.Equal(before[0].Tag, after[0].Tag);
-        Assert.NotEqual(before[1].Tag, after[1].Tag);
+        Assert.NotEqual(before.Tag, Assert.Single(await ListAsync()).Tag);
     }
 
     [Fact]
     public async Task ListAsync_ObjectGrewOrWent_ShowsIt()
     {
         await WriteAsync("iris/1/model.onnx", Content(10));
-        await WriteAsync("iris/2/model.onnx", Content(10));
+        await WriteAsync("wine/1/model.onnx", Content(10));
         StoredObject before = (await ListAsync())[0];
 
         await WriteAsync("iris/1/model.onnx", Content(11));
-        await DeleteAsync("iris/2/model.onnx");
+        await DeleteAsync("wine/1/model.onnx");
 
         StoredObject after = Assert.Single(await ListAsync());
         Assert.Equal(("iris/1/model.onnx", 11), (after.Key, after.Size));
@@ -240,21 +236,6 @@ public abstract class ObjectStoreContract
     }
 
     [Fact]
-    public async Task ListAsync_NamesThatNoFolderCouldHold_AreLeftOut()
-    {
-        await WriteAsync("iris/1/model.onnx", Content(1));
-        if (HoldsAnyName)
-        {
-            foreach (string hostile in new[] { "../secret", "iris/../../secret", "iris/./model.onnx", "iris//model.onnx", "iris/2/", "iris\\2\\model.onnx", "C:/model.onnx" })
-            {
-                await WriteAsync(hostile, Content(1));
-            }
-        }
-
-        Assert.Equal(["iris/1/model.onnx"], (await ListAsync()).Select(item => item.Key));
-    }
-
-    [Fact]
     public async Task ListAsync_NothingChanged_IsTheSameOrSaysSo()
     {
         await WriteAsync("iris/1/model.onnx", Content(10));
@@ -274,7 +255,7 @@ public abstract class ObjectStoreContract
 
         ObjectListing? again = await Store.ListAsync(first.Marker, CancellationToken.None);
 
-        Assert.Equal(["iris/1/model.onnx", "iris/2/model.onnx"], again!.Objects.Select(item => item.Key).Order(StringComparer.Ordinal));
+        Assert.Equal(["iris/1/model.onnx", "iris/2/model.onnx"], again!.Objects.Select(item => item.Key).Where(IsWritten).Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -343,19 +324,9 @@ public abstract class ObjectStoreContract
         await Assert.ThrowsAsync<ObjectChangedException>(() => Store.CopyRangeAsync(listed, 10, 20, Stream.Null, CancellationToken.None));
     }
 
-    [Fact]
-    public async Task CopyToAsync_WithoutTag_CopiesWhatIsThere()
-    {
-        await WriteAsync("iris/1/model.onnx", Content(10));
-        StoredObject listed = Assert.Single(await ListAsync());
-        await WriteAsync("iris/1/model.onnx", Content(10, seed: 2));
-
-        Assert.Equal(Content(10, seed: 2), await CopyAsync(listed with { Tag = "" }));
-    }
-
     /// <summary>The listing in the order of its keys.</summary>
     protected async Task<IReadOnlyList<StoredObject>> ListAsync() =>
-        [.. (await Store.ListAsync(null, CancellationToken.None))!.Objects.OrderBy(item => item.Key, StringComparer.Ordinal)];
+        [.. (await Store.ListAsync(null, CancellationToken.None))!.Objects.Where(item => IsWritten(item.Key)).OrderBy(item => item.Key, StringComparer.Ordinal)];
 
     /// <summary>The bytes of an object.</summary>
     protected async Task<byte[]> CopyAsync(StoredObject source)

@@ -63,7 +63,7 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
             return read;
         }
 
-        RepositoryListing listing = _read = await ReadAsync(_last.Objects, trusted, mayAsk: true, cancellationToken);
+        RepositoryListing listing = _read = await ReadAsync(_last, trusted, mayAsk: true, cancellationToken);
         _correctionsRead = corrections;
         Journal?.Save(Store.Location, new JournaledListing(_last.Objects, _texts.ToJournal(), _sightings.Settled.ToDictionary()));
         return listing;
@@ -83,17 +83,20 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
             _sightings.Restore(key, fingerprint);
         }
 
-        return await ReadAsync(kept.Objects, trusted: null, mayAsk: false, cancellationToken);
+        return await ReadAsync(new ObjectListing(kept.Objects, Marker: null), trusted: null, mayAsk: false, cancellationToken);
     }
 
-    private async Task<RepositoryListing> ReadAsync(IReadOnlyList<StoredObject> objects, string? trusted, bool mayAsk, CancellationToken cancellationToken)
+    private async Task<RepositoryListing> ReadAsync(ObjectListing listed, string? trusted, bool mayAsk, CancellationToken cancellationToken)
     {
         var models = new Dictionary<string, ModelListing>(StringComparer.Ordinal);
         var problems = new List<string>();
-        var reading = new Reading(new TextReading(mayAsk, cancellationToken), problems, new HashSet<string>(StringComparer.Ordinal));
+        var reading = new Reading(new TextReading(mayAsk, cancellationToken), problems, new HashSet<string>(StringComparer.Ordinal))
+        {
+            Waiting = listed.Waiting.ToLookup(version => version.Folder, StringComparer.Ordinal),
+        };
 
         // A key that ends in a slash is what a bucket's console makes for a folder.
-        IEnumerable<StoredObject> files = objects.Where(item => item.Key.Contains('/') && !item.Key.EndsWith('/'));
+        IEnumerable<StoredObject> files = listed.Objects.Where(item => item.Key.Contains('/') && !item.Key.EndsWith('/'));
         if (mayAsk)
         {
             await _texts.PrefetchAsync(files, reading.Texts);
@@ -137,6 +140,11 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
                 reading.Problems.Add($"'{folder}/{group.Key}' is passed over: a version is a folder named by a positive number without leading zeros.");
             }
         }
+
+        versions.AddRange(reading.Waiting[folder]
+            .Where(waiting => versions.All(version => version.Version != waiting.Version))
+            .Select(waiting => new VersionListing(waiting.Version, [], Fingerprint([]), waiting.Reason) { Store = Store, Prefix = $"{folder}/{waiting.Version}/" })
+            .ToList());
 
         // Without its first configuration a model would be loaded wrongly, so all its versions wait for that.
         return new ModelListing(
@@ -287,7 +295,11 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
     }
 
     // What one reading of the listed objects carries along. Seen: keys that are remembered for the next one.
-    private sealed record Reading(TextReading Texts, List<string> Problems, HashSet<string> Seen);
+    private sealed record Reading(TextReading Texts, List<string> Problems, HashSet<string> Seen)
+    {
+        // By folder, what the store has no files of.
+        public required ILookup<string, WaitingVersion> Waiting { get; init; }
+    }
 
     // Neither: there is no such file.
     private readonly record struct Text(byte[]? Content, string? Problem)

@@ -7,7 +7,7 @@ using Xunit;
 
 namespace ModelGateway.Serving.Tests.Repository;
 
-public sealed partial class FileObjectStoreTests : ObjectStoreContract, IDisposable
+public sealed partial class FileObjectStoreTests : KeyedObjectStoreContract, IDisposable
 {
     private const UnixFileMode Everyone = (UnixFileMode)0b_111_101_101;
     private readonly string _base = Directory.CreateTempSubdirectory("store-").FullName;

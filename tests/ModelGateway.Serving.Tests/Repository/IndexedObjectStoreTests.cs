@@ -6,7 +6,7 @@ using Xunit;
 namespace ModelGateway.Serving.Tests.Repository;
 
 /// <summary>The contract over a folder with an index, and what the index saves; the folder's requests stand for those of a bucket.</summary>
-public sealed class IndexedObjectStoreTests : ObjectStoreContract, IDisposable
+public sealed class IndexedObjectStoreTests : KeyedObjectStoreContract, IDisposable
 {
     private readonly IndexedFolder _folder = new();
     private readonly StoreHarness _harness = new();

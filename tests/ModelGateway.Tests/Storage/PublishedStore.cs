@@ -15,6 +15,7 @@ internal abstract class PublishedStore(FaultProxy proxy) : IAsyncDisposable
     public const string Gcs = "GCS";
     public const string WebServer = "web server";
     public const string MLflow = "MLflow";
+    public const string MLflowOnS3 = "MLflow with its files in S3";
 
     /// <summary>Between the gateway and the store.</summary>
     public FaultProxy Proxy { get; } = proxy;
@@ -36,6 +37,7 @@ internal abstract class PublishedStore(FaultProxy proxy) : IAsyncDisposable
         Gcs => await PublishedGcs.StartAsync(),
         WebServer => await PublishedWebServer.StartAsync(),
         MLflow => await PublishedRegistry.StartAsync(),
+        MLflowOnS3 => await PublishedRegistry.StartOnS3Async(),
         _ => throw new ArgumentOutOfRangeException(nameof(name), name, "There is no such store."),
     };
 

@@ -14,7 +14,7 @@ public sealed class StoreEndToEndTests : IDisposable
     private readonly string _artifacts = Directory.CreateTempSubdirectory("artifacts-").FullName;
 
     public static TheoryData<string> Stores { get; } =
-        [PublishedStore.S3, PublishedStore.S3WithIndex, PublishedStore.Azure, PublishedStore.Gcs, PublishedStore.WebServer, PublishedStore.MLflow];
+        [PublishedStore.S3, PublishedStore.S3WithIndex, PublishedStore.Azure, PublishedStore.Gcs, PublishedStore.WebServer, PublishedStore.MLflow, PublishedStore.MLflowOnS3];
 
     public void Dispose() => Directory.Delete(_artifacts, recursive: true);
 
@@ -110,6 +110,22 @@ public sealed class StoreEndToEndTests : IDisposable
         JsonElement loaded = await gateway.EntryAsync(Model, 1);
         Assert.Equal(("READY", before), (loaded.GetProperty("state").GetString(), loaded.GetProperty("digest").GetString()));
         Assert.Contains($"\"digest\":\"{before}\"", await gateway.GetAsync($"/v2/models/{Model}/versions/1"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Index_RegistrysVersionThatCannotBeServed_SaysWhyAndTheOneBeforeAnswers()
+    {
+        await using PublishedStore store = await StartStoreAsync(PublishedStore.MLflow);
+        await using StoreGateway gateway = await StoreGateway.StartAsync(_artifacts, store);
+
+        ((PublishedRegistry)store).PublishWithoutOnnx(Model);
+        await gateway.RefreshAsync(store.Notify(Model, 2));
+        await gateway.WaitUntilAsync(async () => await gateway.ReasonAsync(Model, 2) is not null, () => "Version 2 is not listed");
+
+        JsonElement entry = await gateway.EntryAsync(Model, 2);
+        Assert.Equal(("UNAVAILABLE", "It has no ONNX flavour; its flavours are sklearn."), (entry.GetProperty("state").GetString(), entry.GetProperty("reason").GetString()));
+        Assert.Equal((HttpStatusCode.OK, 1L, 1f), await gateway.PredictAsync(Model));
+        Assert.Equal((HttpStatusCode.OK, null), await gateway.HealthAsync());
     }
 
     private static async Task<PublishedStore> StartStoreAsync(string name)
