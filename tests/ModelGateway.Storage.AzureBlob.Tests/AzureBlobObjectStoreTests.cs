@@ -24,6 +24,8 @@ public sealed class AzureBlobObjectStoreTests : KeyedObjectStoreContract, IAsync
 
     protected override IObjectStore Store { get; }
 
+    protected override StoreHarness Harness => _harness;
+
     protected override IObjectStore Unreachable { get; }
 
     public Task InitializeAsync() => _container.CreateAsync();

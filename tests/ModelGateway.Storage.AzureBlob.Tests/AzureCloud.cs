@@ -37,6 +37,12 @@ internal sealed class AzureCloud : IAsyncDisposable
     /// <summary>Whether this is a machine with a managed identity.</summary>
     public bool HasMetadataService { get; set; }
 
+    /// <summary>
+    /// The client id of the one user-assigned identity that the machine has; null where it has a system-assigned one alone. Asked for another
+    /// than it has, the metadata service answers as Azure's does, with 400.
+    /// </summary>
+    public string? UserAssigned { get; set; }
+
     /// <summary>What the identity presented to Entra ID, form fields.</summary>
     public IReadOnlyDictionary<string, string> Presented { get; private set; } = new Dictionary<string, string>();
 
@@ -123,9 +129,10 @@ internal sealed class AzureCloud : IAsyncDisposable
         }
         else if (host == MetadataService && path == "/metadata/identity/oauth2/token")
         {
-            (status, body) = context.Request.Headers["Metadata"] == "true"
-                ? (200, """{"token_type":"Bearer","expires_in":"3600","expires_on":"4070908800","resource":"https://storage.azure.com/","access_token":"a-token"}""")
-                : (400, """{"error":"invalid_request","error_description":"Required metadata header not specified"}""");
+            string? identity = context.Request.Query["client_id"];
+            (status, body) = context.Request.Headers["Metadata"] != "true" ? (400, """{"error":"invalid_request","error_description":"Required metadata header not specified"}""")
+                : identity != UserAssigned ? (400, """{"error":"invalid_request","error_description":"Identity not found"}""")
+                : (200, """{"token_type":"Bearer","expires_in":"3600","expires_on":"4070908800","resource":"https://storage.azure.com/","access_token":"a-token"}""");
         }
         else if (host.EndsWith(".blob.core.windows.net", StringComparison.Ordinal))
         {

@@ -119,6 +119,23 @@ public sealed class WorkloadIdentityTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData(ClientId, ClientId, true)]
+    [InlineData(null, null, true)]
+    [InlineData(ClientId, null, false)]
+    [InlineData(null, ClientId, false)]
+    public async Task List_ManagedIdentity_IsAskedForByTheConfiguredId(string? configured, string? ofTheMachine, bool expected)
+    {
+        _cloud.HasMetadataService = true;
+        _cloud.UserAssigned = ofTheMachine;
+
+        Exception? failure = await Record.ExceptionAsync(
+            () => new StoreHarness(("ManagedIdentityClientId", configured)).Open(Provider(), Location).ListAsync(null, CancellationToken.None));
+
+        Assert.True(failure is null == expected, failure?.ToString());
+        Assert.Contains("169.254.169.254/metadata/identity/oauth2/token", _cloud.Requests);
+    }
+
+    [Theory]
     [InlineData("prod", true)]
     [InlineData("WorkloadIdentityCredential", true)]
     [InlineData("environmentcredential", false)]

@@ -1,6 +1,7 @@
 using ModelGateway.Serving.Repository;
 using ModelGateway.TestKit;
 using ModelGateway.TestKit.Hosting.Gcs;
+using ModelGateway.TestKit.Repository;
 using Xunit;
 
 namespace ModelGateway.Storage.Gcs.Tests;
@@ -16,10 +17,13 @@ public sealed class GcsObjectStoreContractTests : KeyedObjectStoreContract, ICla
     {
         _fixture = fixture;
         _bucket = fixture.Server.CreateBucket();
-        Store = GcsFixture.Open(fixture.HarnessWithKey(), $"gs://{_bucket.Name}/models/team%20%C3%BC%231");
+        Harness = fixture.HarnessWithKey();
+        Store = GcsFixture.Open(Harness, $"gs://{_bucket.Name}/models/team%20%C3%BC%231");
     }
 
     protected override IObjectStore Store { get; }
+
+    protected override StoreHarness Harness { get; }
 
     protected override IObjectStore Unreachable => GcsFixture.Open(_fixture.HarnessWithKey(), "gs://no-such-bucket/models");
 

@@ -36,6 +36,8 @@ public sealed class HttpObjectStoreTests : KeyedObjectStoreContract, IClassFixtu
 
     protected override IObjectStore Store { get; }
 
+    protected override StoreHarness Harness => _harness;
+
     protected override IObjectStore Unreachable { get; }
 
     // An index with such a name is refused whole, see IndexPollingTests.

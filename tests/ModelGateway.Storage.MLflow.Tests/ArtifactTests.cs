@@ -40,6 +40,19 @@ public sealed class ArtifactTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Copies_ThroughTheServer_CountTheBytesThatArrive()
+    {
+        Server.AddVersion("iris", "runs:/run/model");
+        IObjectStore store = _registry.Open();
+        StoredObject listed = await store.FindListedAsync("iris/1/model.onnx");
+        long before = await _registry.Harness.ReceivedBytesAsync();
+
+        await store.ReadAsync(listed);
+
+        Assert.Equal(before + 3, await _registry.Harness.ReceivedBytesAsync());
+    }
+
+    [Fact]
     public async Task ListAsync_SourceIsAnotherVersion_IsFollowed()
     {
         Server.AddVersion("iris", "runs:/run/model");

@@ -139,6 +139,33 @@ public sealed class S3CredentialTests : IDisposable
         Assert.Contains("Gateway:S3:Region", output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task ListAsync_RegionInTheEnvironment_IsTheBuckets()
+    {
+        await using var server = new ScriptedServer(_ => Listing("iris/1/model.onnx"));
+
+        // The server stands for a proxy on the way to AWS, which is told the host in clear before anything is encrypted; it opens no way.
+        // In small letters the variables go before what this machine may have in large ones.
+        (int code, string output) = await RunAsync([], ("AWS_ACCESS_KEY_ID", "AKIAENV"), ("AWS_SECRET_ACCESS_KEY", "secret"), ("AWS_REGION", "eu-west-3"), ("https_proxy", server.Address), ("no_proxy", "none"));
+
+        Assert.Equal(1, code);
+        Assert.DoesNotContain("No region is known", output, StringComparison.Ordinal);
+        Assert.All(server.Requests, request => Assert.Equal(("CONNECT", "bucket.s3.eu-west-3.amazonaws.com:443"), (request.Method, request.Target)));
+        Assert.NotEmpty(server.Requests);
+    }
+
+    [Fact]
+    public async Task ListAsync_EndpointIsSet_DoesNotLookAtTheRegionInTheEnvironment()
+    {
+        await using var server = new ScriptedServer(_ => Listing("iris/1/model.onnx"));
+        (string, string)[] environment = [("AWS_ACCESS_KEY_ID", "AKIAENV"), ("AWS_SECRET_ACCESS_KEY", "secret"), ("AWS_REGION", "eu-west-3")];
+
+        await RunAsync([$"Endpoint={server.Address}"], environment);
+        await RunAsync([$"Endpoint={server.Address}", "Region=eu-central-1"], environment);
+
+        Assert.Equal(["us-east-1", "eu-central-1"], server.Requests.Select(request => request.Headers["Authorization"].Split('/')[2]));
+    }
+
     private static void AssertSignedBy(string accessKey, string? sessionToken, ScriptedRequest request)
     {
         Assert.Contains($"Credential={accessKey}/", request.Headers["Authorization"], StringComparison.Ordinal);

@@ -9,9 +9,12 @@ namespace ModelGateway.Storage.S3.Tests;
 public sealed class S3ObjectStoreContractTests(S3ServerFixture fixture) : KeyedObjectStoreContract, IAsyncLifetime
 {
     private string _bucket = "";
+    private readonly StoreHarness _harness = new(fixture.Settings());
     private IObjectStore? _store;
 
     protected override IObjectStore Store => _store!;
+
+    protected override StoreHarness Harness => _harness;
 
     protected override IObjectStore Unreachable => Open($"s3://not-there-{Guid.NewGuid():N}"[..40]);
 
@@ -32,5 +35,5 @@ public sealed class S3ObjectStoreContractTests(S3ServerFixture fixture) : KeyedO
 
     protected override Task DeleteAsync(string key) => fixture.Server.DeleteAsync(_bucket, $"teams/vision/{key}");
 
-    private IObjectStore Open(string location) => new StoreHarness(fixture.Settings()).Open(new S3ObjectStoreProvider(), location);
+    private IObjectStore Open(string location) => _harness.Open(new S3ObjectStoreProvider(), location);
 }

@@ -91,6 +91,35 @@ public sealed class S3ObjectStoreTests(S3ServerFixture fixture)
         Assert.Equal(new ObjectChecksum(ChecksumAlgorithm.Sha256, Convert.ToHexStringLower(SHA256.HashData(content))), found.Checksum);
     }
 
+    [Theory]
+    [InlineData("aws:kms")]
+    [InlineData("aws:kms:dsse")]
+    public async Task CopyToAsync_EncryptedWithAKmsKey_IsCopiedAndItsETagIsNotTakenForAnMd5(string encryption)
+    {
+        string bucket = await fixture.NewBucketAsync();
+        byte[] content = RandomNumberGenerator.GetBytes(100_000);
+        await fixture.Server.PutAsync(
+            bucket, "iris/1/model.onnx", content,
+            ("x-amz-server-side-encryption", encryption), ("x-amz-server-side-encryption-aws-kms-key-id", "arn:aws:kms:eu-central-1:111122223333:key/1"));
+        IObjectStore store = new StoreHarness(fixture.Settings()).Open(_provider, $"s3://{bucket}");
+        using var whole = new MemoryStream();
+        using var part = new MemoryStream();
+
+        StoredObject listed = Assert.Single((await store.ListAsync(null, CancellationToken.None))!.Objects);
+        StoredObject found = (await store.FindAsync(listed.Key, CancellationToken.None))!.Value;
+        await store.CopyToAsync(listed, whole, CancellationToken.None);
+        await store.CopyRangeAsync(found, 50_000, 1000, part, CancellationToken.None);
+
+        Assert.Matches("^\"[0-9a-f]{32}\"$", listed.Tag);
+        using var md5 = new ChecksumCalculator(ChecksumAlgorithm.Md5);
+        md5.Append(content);
+        Assert.NotEqual(md5.GetChecksumAndReset().Hex, listed.Tag.Trim('"'));
+        Assert.Equal((listed.Size, listed.Tag, null), (found.Size, found.Tag, found.Checksum));
+        Assert.Null(listed.Checksum);
+        Assert.Equal(content, whole.ToArray());
+        Assert.Equal(content[50_000..51_000], part.ToArray());
+    }
+
     [Fact]
     public async Task CopyToAsync_UploadedInParts_IsCopiedAndHasNoChecksum()
     {

@@ -60,7 +60,7 @@ public sealed class S3Server : IAsyncDisposable
     /// <param name="bucket">The bucket, which must be there.</param>
     /// <param name="key">The whole key.</param>
     /// <param name="content">The content.</param>
-    /// <param name="headers">More headers of the upload, for example a checksum that the server keeps (<c>x-amz-checksum-sha256</c>).</param>
+    /// <param name="headers">More headers of the upload, for example what the server keeps of them: a checksum (<c>x-amz-checksum-sha256</c>), the encryption (<c>x-amz-server-side-encryption</c>).</param>
     public async Task PutAsync(string bucket, string key, ReadOnlyMemory<byte> content, params (string Name, string Value)[] headers)
     {
         string path = $"/{bucket}/{Uri.EscapeDataString(key)}";

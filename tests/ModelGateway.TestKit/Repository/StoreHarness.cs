@@ -1,8 +1,11 @@
+using System.Globalization;
+using System.Text;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
 using ModelGateway.Serving.Diagnostics;
 using ModelGateway.Serving.Repository;
 using Prometheus;
+using Xunit;
 
 namespace ModelGateway.TestKit.Repository;
 
@@ -42,15 +45,26 @@ public sealed class StoreHarness
     /// <summary>Requests counted so far, by operation and outcome (<c>"list success"</c>).</summary>
     public async Task<IReadOnlyDictionary<string, int>> RequestsAsync()
     {
-        using var page = new MemoryStream();
-        await _registry.CollectAndExportAsTextAsync(page);
         var requests = new Dictionary<string, int>(StringComparer.Ordinal);
-        foreach (string line in System.Text.Encoding.UTF8.GetString(page.ToArray()).Split('\n').Where(line => line.StartsWith("modelgateway_store_requests_total{", StringComparison.Ordinal)))
+        foreach (string line in await SeriesAsync("modelgateway_store_requests_total"))
         {
             string[] parts = line.Split('"');
-            requests[$"{parts[3]} {parts[5]}"] = int.Parse(line[(line.LastIndexOf(' ') + 1)..], System.Globalization.CultureInfo.InvariantCulture);
+            requests[$"{parts[3]} {parts[5]}"] = int.Parse(ValueOf(line), CultureInfo.InvariantCulture);
         }
 
         return requests;
+    }
+
+    /// <summary>Bytes of content counted so far.</summary>
+    public async Task<long> ReceivedBytesAsync() =>
+        long.Parse(ValueOf(Assert.Single(await SeriesAsync("modelgateway_store_received_bytes_total"))), NumberStyles.Float, CultureInfo.InvariantCulture);
+
+    private static string ValueOf(string line) => line[(line.LastIndexOf(' ') + 1)..];
+
+    private async Task<IEnumerable<string>> SeriesAsync(string metric)
+    {
+        using var page = new MemoryStream();
+        await _registry.CollectAndExportAsTextAsync(page);
+        return Encoding.UTF8.GetString(page.ToArray()).Split('\n').Where(line => line.StartsWith($"{metric}{{", StringComparison.Ordinal));
     }
 }

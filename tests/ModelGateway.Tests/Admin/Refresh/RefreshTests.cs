@@ -125,6 +125,22 @@ public sealed class RefreshTests
         }
     }
 
+    [Fact]
+    public async Task Auth_EventGridsHandshake_IsAnsweredWithTheSecretInTheUrlAndRefusedWithoutIt()
+    {
+        await using GatewayHost host = await StartGuardedAsync(("Gateway:Refresh:Secret", Secret));
+
+        (HttpStatusCode status, string answer) = await ShakeHandsAsync(host, $"?secret={Secret}");
+        Assert.Equal((HttpStatusCode.OK, """{"validationResponse":"512d38b6"}"""), (status, answer));
+
+        foreach (string query in new[] { "", "?secret=", $"?secret={Secret}0", $"?code={Secret}" })
+        {
+            (status, answer) = await ShakeHandsAsync(host, query);
+            Assert.Equal(HttpStatusCode.Unauthorized, status);
+            Assert.DoesNotContain("512d38b6", answer, StringComparison.Ordinal);
+        }
+    }
+
     [Theory]
     [InlineData("not-a-real-secret-012345678")]
     [InlineData("not-a-real-secret-01234567890")]
@@ -208,6 +224,20 @@ public sealed class RefreshTests
         change?.Invoke(request);
         using HttpResponseMessage response = await host.Client.SendAsync(request);
         return response.StatusCode;
+    }
+
+    // As Event Grid sends it before a subscription is made: nothing but the URL can hold a secret, unless delivery attributes are set.
+    private static async Task<(HttpStatusCode Status, string Answer)> ShakeHandsAsync(GatewayHost host, string query)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri($"/v2/repository/refresh{query}", UriKind.Relative))
+        {
+            Content = new StringContent(
+                """[{"id":"2d1781af","topic":"/subscriptions/x","subject":"","eventType":"Microsoft.EventGrid.SubscriptionValidationEvent","data":{"validationCode":"512d38b6"}}]""",
+                Encoding.UTF8, "application/json"),
+        };
+        request.Headers.Add("aeg-event-type", "SubscriptionValidation");
+        using HttpResponseMessage response = await host.Client.SendAsync(request);
+        return (response.StatusCode, await response.Content.ReadAsStringAsync());
     }
 
     private static async Task<(HttpStatusCode Status, JsonElement Answer)> PostAsync(GatewayHost host, string body)
