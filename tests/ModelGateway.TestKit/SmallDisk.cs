@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.Win32.SafeHandles;
 
 namespace ModelGateway.TestKit;
 
@@ -14,6 +15,35 @@ public sealed class SmallDisk : IDisposable
 
     /// <summary>Where it is mounted.</summary>
     public string Path { get; } = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"disk-{Guid.NewGuid():n}");
+
+    private string Filler => System.IO.Path.Combine(Path, "filler");
+
+    /// <summary>Takes all that is free, to the last byte, as a neighbour's file does.</summary>
+    public void Fill()
+    {
+        byte[] page = new byte[4096];
+        using SafeFileHandle file = File.OpenHandle(Filler, FileMode.OpenOrCreate, FileAccess.Write);
+        try
+        {
+            for (long length = RandomAccess.GetLength(file); ; length += page.Length)
+            {
+                RandomAccess.Write(file, page, length);
+            }
+        }
+        catch (IOException)
+        {
+            // Full.
+        }
+    }
+
+    /// <summary>The neighbour's file is gone.</summary>
+    public void Free() => File.Delete(Filler);
+
+    /// <summary>
+    /// Takes what a file has reserved for itself from it, so that the next write to it needs room, as where a file system reserves nothing. By another
+    /// process: in this one the file may be locked.
+    /// </summary>
+    public static void Unreserve(string file) => Run("truncate", "--size=0", file);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -167,9 +167,9 @@ internal sealed class BlobFolder
     public bool MakeRoom(long bytes)
     {
         long before = Bytes;
-        if (new DriveInfo(_blobs).AvailableFreeSpace + before < bytes)
+        if (new DriveInfo(_blobs).AvailableFreeSpace + IdleBytes() < bytes)
         {
-            // Not even all of them would do: whoever claims such a size takes nothing from the others.
+            // Not even all of them would do: what cannot have its room takes nothing from the others, however often it is tried.
             return false;
         }
 
@@ -241,6 +241,15 @@ internal sealed class BlobFolder
         catch (FileNotFoundException)
         {
             return 0;
+        }
+    }
+
+    // What nobody uses in this process. What others use is not known here, and counted.
+    private long IdleBytes()
+    {
+        lock (_pins)
+        {
+            return Files().Where(file => !_pins.ContainsKey(file.Name)).Sum(SizeOf);
         }
     }
 

@@ -29,13 +29,14 @@ internal sealed class ServingHarness : IDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private readonly CollectorRegistry _registry = Metrics.NewCustomRegistry();
     private readonly ArtifactCache _artifacts;
-    private readonly string _artifactFolder = Path.Combine(Path.GetTempPath(), $"artifacts-{Guid.NewGuid():n}");
+    private readonly string _artifactFolder;
     private long _writes;
 
     public ServingHarness(
         IModelRuntime? runtime = null, Func<ServingOptions, ServingOptions>? change = null, TimeSpan? settleTime = null, CacheOptions? cache = null, MemoryPredictionStore? sharedStore = null,
-        TimeProvider? storeTime = null)
+        TimeProvider? storeTime = null, string? artifactFolder = null)
     {
+        _artifactFolder = artifactFolder ?? Path.Combine(Path.GetTempPath(), $"artifacts-{Guid.NewGuid():n}");
         var defaults = new ServingOptions { ArtifactFolder = _artifactFolder, SettleTime = settleTime ?? TimeSpan.Zero, LoadParallelism = 2 };
         Options = change?.Invoke(defaults) ?? defaults;
         Store = new HookedObjectStore(new FileObjectStore(Folder.Root));
