@@ -142,6 +142,8 @@ internal sealed partial class MLflowObjectStore(
 
     private async Task<ObjectListing> ListAsync(RegistrySearch search, CancellationToken cancellationToken)
     {
+        // Until it is done: one that is called off may have read what was to be asked for again.
+        _marker = null;
         var scan = new RegistryScan(client, resolver, selection, _versions, _retries);
         var served = new ConcurrentDictionary<string, ServedModel>(StringComparer.Ordinal);
         await Parallel.ForEachAsync(

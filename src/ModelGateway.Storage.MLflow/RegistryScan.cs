@@ -46,6 +46,9 @@ internal sealed class RegistryScan(
     {
         string stamp = JsonSerializer.Serialize(model, MLflowJson.Default.RegisteredModel);
         var selected = new Dictionary<VersionSelector, ServedVersion>();
+
+        // Several aliases may stand at one version: it is read once, and they share what comes of it.
+        var read = new Dictionary<string, ServedVersion?>(StringComparer.Ordinal);
         foreach (VersionSelector selector in selection.For(model.Name))
         {
             if (selector.Find(model) is not { } number)
@@ -53,7 +56,11 @@ internal sealed class RegistryScan(
                 continue;
             }
 
-            ServedVersion? version = await ReadVersionAsync(model, number, stamp, cancellationToken);
+            if (!read.TryGetValue(number, out ServedVersion? version))
+            {
+                read[number] = version = await ReadVersionAsync(model, number, stamp, cancellationToken);
+            }
+
             if ((version ?? before?.Selected.GetValueOrDefault(selector)) is { } served)
             {
                 selected[selector] = served;

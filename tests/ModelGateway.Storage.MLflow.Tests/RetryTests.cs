@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Time.Testing;
 using ModelGateway.Serving.Repository;
@@ -81,6 +82,30 @@ public sealed class RetryTests : IAsyncLifetime
 
         Assert.Equal([1], await LookAsync(10));
         Assert.Contains(_last.Objects, item => item.Key == "iris/2/model.onnx");
+    }
+
+    [Fact]
+    public async Task ListAsync_TwoAliasesAtAVersionThatFailsOnce_BothFollowAtTheNextLook()
+    {
+        Server.SetAlias("iris", "champion", 1);
+        Server.SetAlias("iris", "challenger", 1);
+        await OpenAsync("?alias=champion,challenger");
+        Assert.Contains(_last.Objects, item => item.Key == "iris/1/model.onnx");
+        Server.SetAlias("iris", "champion", 2);
+        Server.SetAlias("iris", "challenger", 2);
+        int refused = 0;
+        Server.Intercept = http =>
+        {
+            bool isMeant = http.Request.Path.Value!.Contains("/artifacts", StringComparison.Ordinal) && Interlocked.Increment(ref refused) == 1;
+            http.Response.StatusCode = isMeant ? StatusCodes.Status403Forbidden : StatusCodes.Status200OK;
+            return Task.FromResult(isMeant);
+        };
+
+        Assert.Equal([1, 2], await LookAsync(10));
+
+        using var text = new MemoryStream();
+        await _store.CopyToAsync(_last.Objects.Single(item => item.Key == "iris/model.yaml"), text, CancellationToken.None);
+        Assert.Contains("\"specific\": [2]", Encoding.UTF8.GetString(text.ToArray()), StringComparison.Ordinal);
     }
 
     [Fact]

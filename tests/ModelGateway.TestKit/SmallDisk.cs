@@ -43,7 +43,9 @@ public sealed class SmallDisk : IDisposable
     /// Takes what a file has reserved for itself from it, so that the next write to it needs room, as where a file system reserves nothing. By another
     /// process: in this one the file may be locked.
     /// </summary>
-    public static void Unreserve(string file) => Run("truncate", "--size=0", file);
+    /// <param name="file">The file.</param>
+    /// <param name="kept">Bytes at its beginning that it keeps.</param>
+    public static void Unreserve(string file, int kept = 0) => Run("truncate", $"--size={kept}", file);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -212,11 +212,18 @@ public sealed class ArtifactCache : IDisposable
     private void ForgetIfGone(string location, StoredObject source)
     {
         string id = PartialPrefix(location) + BlobFolder.RefOf(location, source);
-        if (_listed.TryGetValue(location, out IReadOnlyList<StoredObject>? objects)
-            && Directory.Exists(_partial) && Directory.EnumerateFiles(_partial, id + "*").Any()
-            && !objects.Any(item => item.Key == source.Key && item.Tag == source.Tag && item.Size == source.Size))
+        try
         {
-            PartialFile.RemoveAll(_partial, (other, _) => other != id || _underWay.IsHeld(id));
+            if (_listed.TryGetValue(location, out IReadOnlyList<StoredObject>? objects)
+                && Directory.Exists(_partial) && Directory.EnumerateFiles(_partial, id + "*").Any()
+                && !objects.Any(item => item.Key == source.Key && item.Tag == source.Tag && item.Size == source.Size))
+            {
+                PartialFile.RemoveAll(_partial, (other, _) => other != id || _underWay.IsHeld(id));
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // What ended the download is what is to be told; the file goes with the next listing.
         }
     }
 

@@ -27,8 +27,8 @@ internal sealed class DownloadPace : IDisposable
     // One connection more than three brings a third more where each has a limit of its own.
     private const double WorthIt = 1.1;
 
-    // What brought nothing is tried again after so many windows: another download may have had the link.
-    private const int Rest = 8;
+    // What brought nothing is tried again after so many windows, and then twice as many: another download may have had the link.
+    private const int FirstRest = 8;
 
     /// <summary>What has not brought the first window until then is waited for, not read from.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(50);
@@ -53,6 +53,7 @@ internal sealed class DownloadPace : IDisposable
     // Windows that are not judged: in the first one the newcomers still connect.
     private int _unjudged;
     private int _step = 1;
+    private int _rest = FirstRest;
 
     /// <summary>Begins a download.</summary>
     /// <param name="parallelism">Connections at most.</param>
@@ -151,7 +152,8 @@ internal sealed class DownloadPace : IDisposable
         bool wasVain = _rateBefore > 0 && rate < _rateBefore * WorthIt;
         _step = wasVain || _rateBefore == 0 ? 1 : 2 * _step;
         Release(wasVain ? 0 : Math.Min(_step, _waiting));
-        _unjudged = wasVain ? Rest : 1;
+        _unjudged = wasVain ? _rest : 1;
+        _rest = wasVain ? 2 * _rest : _rest;
         _rateBefore = wasVain ? 0 : rate;
     }
 

@@ -63,6 +63,8 @@ public sealed class ModelRepository(IObjectStore store, TimeSpan settleTime, Tim
             return read;
         }
 
+        // A reading that is called off leaves none: the store will say that nothing has changed, and what was read before is of another listing.
+        _read = null;
         RepositoryListing listing = _read = await ReadAsync(_last, trusted, mayAsk: true, cancellationToken);
         _correctionsRead = corrections;
         Journal?.Save(Store.Location, new JournaledListing(_last.Objects, _texts.ToJournal(), _sightings.Settled.ToDictionary()));

@@ -42,11 +42,15 @@ internal sealed class PartialFile : IDisposable
     private StreamWriter? _pieces;
     private readonly bool[] _done;
 
+    // Bytes that are not written yet; fewer than that where some were written twice.
+    private long _missing;
+
     private PartialFile(string stem, SafeFileHandle file, long size, long pieceBytes, int pieceCount, Func<long, bool> makeRoom)
     {
         _stem = stem;
         _file = file;
         Size = size;
+        _missing = size;
         _pieceBytes = pieceBytes;
         _makeRoom = makeRoom;
         _done = new bool[pieceCount];
@@ -132,10 +136,12 @@ internal sealed class PartialFile : IDisposable
         {
             RandomAccess.Write(_file, bytes, offset);
         }
-        catch (IOException exception) when (IsDiskFull(exception) && _makeRoom(Size))
+        catch (IOException exception) when (IsDiskFull(exception) && _makeRoom(Math.Max(Interlocked.Read(ref _missing), bytes.Length)))
         {
             RandomAccess.Write(_file, bytes, offset);
         }
+
+        Interlocked.Add(ref _missing, -bytes.Length);
     }
 
     /// <summary>Fills the buffer; false where the file ends before.</summary>
@@ -362,6 +368,7 @@ internal sealed class PartialFile : IDisposable
 
         if (ChecksumOf(piece) == noted)
         {
+            _missing -= LengthOf(piece);
             Complete(piece, noted);
         }
     }

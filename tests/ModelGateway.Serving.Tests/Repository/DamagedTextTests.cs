@@ -142,6 +142,24 @@ public sealed class DamagedTextTests
         }
     }
 
+    [Fact]
+    public async Task ScanAsync_ReadingIsCalledOff_TheNextOneReadsWhatWasListed()
+    {
+        Put(Manifest(Model));
+        await ScanAsync();
+        _objects.Put("m/2/model.onnx", Model);
+        _objects.Put("m/2/manifest.json", Manifest(Model));
+        using var cancellation = new CancellationTokenSource();
+        _store.OnCopy = () => cancellation.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => _repository.ScanAsync(null, cancellation.Token));
+        _store.OnCopy = static () => Task.CompletedTask;
+
+        RepositoryListing listing = await ScanAsync();
+
+        Assert.True(_repository.WasUnchanged);
+        Assert.Equal([1, 2], listing.Models["m"].Versions.Select(version => version.Version).Order());
+    }
+
     private static byte[] Manifest(byte[] model) =>
         VersionManifest.Format(null, null, [new ManifestFile("model.onnx", model.Length, Convert.ToHexStringLower(SHA256.HashData(model)))]);
 

@@ -111,6 +111,27 @@ public sealed class FullDiskTests : IDisposable
         Assert.Empty(Directory.GetFiles(Partials));
     }
 
+    [Fact]
+    public async Task FetchAsync_GoesOnAndTheRestFits_MakesRoomForTheRestAlone()
+    {
+        const int Piece = 250_000;
+        using var cache = new ArtifactCache(
+            Path.Combine(_disk.Path, "cache"), new ArtifactCacheOptions { RetryPause = TimeSpan.Zero, PieceBytes = Piece, Parallelism = 1, Attempts = 1 });
+        _folder.AddVersion("idle", 1, Content(300_000, seed: 1));
+        _folder.AddVersion("new", 1, Content(2 * Piece, seed: 2));
+        (await FetchAsync("idle", cache)).Dispose();
+        int copies = _store.Copies;
+        _store.BreakAfter = copy => copy == copies + 2 ? 0 : null;
+        await Assert.ThrowsAsync<IOException>(() => FetchAsync("new", cache));
+        SmallDisk.Unreserve(Directory.GetFiles(Partials, "*.part").Single(), kept: Piece);
+        _disk.Fill();
+
+        using ModelArtifact artifact = await FetchAsync("new", cache);
+
+        Assert.Equal(Content(2 * Piece, seed: 2), await File.ReadAllBytesAsync(artifact.ModelFile));
+        Assert.Equal(copies + 3, _store.Copies);
+    }
+
     // When the download has reserved its room: what comes now cannot be written.
     private Task FillDisk()
     {
@@ -126,10 +147,10 @@ public sealed class FullDiskTests : IDisposable
         return content;
     }
 
-    private async Task<ModelArtifact> FetchAsync(string model)
+    private async Task<ModelArtifact> FetchAsync(string model, ArtifactCache? cache = null)
     {
         var repository = new ModelRepository(_store, TimeSpan.Zero, TimeProvider.System);
         RepositoryListing listing = await repository.ScanAsync(null, CancellationToken.None);
-        return await _cache.FetchAsync(Assert.Single(listing.Models[model].Versions), CancellationToken.None);
+        return await (cache ?? _cache).FetchAsync(Assert.Single(listing.Models[model].Versions), CancellationToken.None);
     }
 }

@@ -32,7 +32,25 @@ public sealed partial class HaproxyBalancer : IAsyncDisposable
         await File.WriteAllTextAsync(file, BalancerFile.Read(
             Example, Server(), (number, replica, _) => $"  server gateway-{number} {replica.Authority}", replicas,
             ("bind :80", $"bind 127.0.0.1:{port}"), ("/run/haproxy/modelgateway.sock", Socket(folder))));
-        return new HaproxyBalancer(await BalancerProcess.StartAsync("haproxy", folder, port, "-db", "-f", file), port);
+        var balancer = new HaproxyBalancer(await BalancerProcess.StartAsync("haproxy", folder, port, "-db", "-f", file), port);
+        try
+        {
+            // It gives the socket its name last.
+            for (var waited = Stopwatch.StartNew(); !File.Exists(Socket(folder)); await Task.Delay(10))
+            {
+                if (waited.Elapsed > Patience)
+                {
+                    throw new TimeoutException($"HAProxy does not offer its socket. It wrote:{Environment.NewLine}{balancer.Output}");
+                }
+            }
+
+            return balancer;
+        }
+        catch
+        {
+            await balancer.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Waits until it takes a replica for ready, or for not ready.</summary>
